@@ -1,0 +1,79 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# A source file of the library includes its own header, public headers, and
+# headers of lower floors. On one floor a module may include those that stand
+# before it in src/lib/FLOORS, so there are no circles. A tool includes public
+# headers and those beside it.
+. "${0%/*}/lint.sh"
+lint_begin 'files include lower floors only'
+
+# height_of MODULE: a number that grows by floor and by line
+height_of() {
+	awk -v module="$1" '!/^#/ && $2 == module { print $1 * 1000 + NR }' src/lib/FLOORS
+}
+
+# includes FILE: LINE HEADER for each quoted or commit_* include
+includes() {
+	strip_c "$1" | sed -n '
+		s/^[ 	]*#[ 	]*include[ 	]*["<]\([^">]*\)[">].*/\1/
+		t found
+		d
+		:found
+		=
+		p' | paste -d ' ' - -
+}
+
+check_library_file() {
+	file=$1
+	own=$(basename "$file" | sed 's/\.[ch]$//')
+	height=$(height_of "$own")
+	if [ -z "$height" ]; then
+		lint_find "$file: $own is not in src/lib/FLOORS"
+		return
+	fi
+	while read -r line header; do
+		if [ "$header" = "$own.h" ] || [ "$header" = config.h ] || [ -f "src/include/$header" ]; then
+			continue
+		fi
+		# what is not ours is a system header
+		[ -f "src/lib/$header" ] || continue
+		other=$(height_of "${header%.h}")
+		if [ -z "$other" ]; then
+			lint_find "$file:$line: $header is not in src/lib/FLOORS"
+		elif [ "$other" -ge "$height" ]; then
+			lint_find "$file:$line: $own (floor $((height / 1000))) includes $header (floor $((other / 1000)))"
+		fi
+	done <<-END
+	$(includes "$file")
+	END
+}
+
+check_tool_file() {
+	file=$1
+	while read -r line header; do
+		if [ -f "src/lib/$header" ] && [ ! -f "src/tools/$header" ]; then
+			lint_find "$file:$line: a tool includes $header of the library's inside"
+		fi
+	done <<-END
+	$(includes "$file")
+	END
+}
+
+count=0
+for file in src/lib/*.[ch]; do
+	[ -f "$file" ] || continue
+	check_library_file "$file"
+	count=$((count + 1))
+done
+for file in src/tools/*.[ch]; do
+	[ -f "$file" ] || continue
+	check_tool_file "$file"
+	count=$((count + 1))
+done
+[ "$count" -gt 0 ] || lint_find 'no source files found'
+while read -r floor module; do
+	case $floor in '#'*) continue ;; esac
+	[ -f "src/lib/$module.h" ] || lint_find "src/lib/FLOORS: $module (floor $floor) has no header"
+done <src/lib/FLOORS
+lint_note "$count files"
+lint_end
