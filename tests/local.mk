@@ -23,7 +23,8 @@ unit_tests =
 
 # Against the tools as they are installed
 cli_tests = \
-	tests/install/install.bats
+	tests/install/install.bats \
+	tests/lint/lints.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests =

@@ -13,7 +13,7 @@ while read -r file; do
 	*) head -n 1 "$file" | grep -qE '^#!.*\<(sh|bash|bats)\>' || continue ;;
 	esac
 	count=$((count + 1))
-	shellcheck -x -f gcc "$file" >"$lint_work/messages" 2>&1 </dev/null && continue
+	shellcheck -f gcc "$file" >"$lint_work/messages" 2>&1 </dev/null && continue
 	while read -r message; do
 		lint_find "$message"
 	done <"$lint_work/messages"

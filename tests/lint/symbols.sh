@@ -4,7 +4,7 @@
 # COMMIT_API, no more and no less, all with a version of the symbol map.
 . "${0%/*}/lint.sh"
 lint_begin 'exported symbols are the functions of the public headers'
-lint_needs "$NM"
+lint_needs "${NM%% *}"
 
 library=$LC_BUILDDIR/src/lib/.libs/libcommit.so
 [ -f "$library" ] || lint_skip 'no shared library was built'
@@ -14,7 +14,7 @@ for header in src/include/*.h; do
 done | tr '\n\t' '  ' | sed 's/COMMIT_API/\
 COMMIT_API/g' | sed -n 's/^COMMIT_API[^(;]*[ *]\(commit_[a-z0-9_]*\) *(.*/\1/p' |
 	sort -u >"$lint_work/declared"
-"$NM" -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort >"$lint_work/versioned"
+$NM -D --defined-only "$library" | awk '$2 != "A" { print $3 }' | sort >"$lint_work/versioned"
 sed 's/@.*//' "$lint_work/versioned" | sort -u >"$lint_work/exported"
 
 [ -s "$lint_work/declared" ] || lint_find 'no declarations found: the pattern is broken'

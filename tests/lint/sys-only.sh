@@ -32,7 +32,7 @@ done
 
 archive=$LC_BUILDDIR/src/lib/.libs/libcommit.a
 if [ -f "$archive" ]; then
-	"$NM" -A -u "$archive" 2>/dev/null |
+	$NM -A -u "$archive" 2>/dev/null |
 		grep -vE ':[^:]*-sys\.o:|:sys\.o:' |
 		grep -E "[[:space:]]U ($pattern)(@.*)?\$" >"$lint_work/hits"
 	while read -r hit; do

@@ -103,33 +103,40 @@ check() {
 	fi
 }
 
-# collect STAGE TEST TRS LOG: automake's results of one test file
+# collect STAGE TEST TRS LOG: what automake's driver said of one test file. The
+# .trs has the results; the log has the lines with their names and reasons.
 collect() {
 	failed_before=$(count "$1" FAIL)
-	awk -v stage="$1" -v test="$2" '
-		/^:test-result: / {
-			result = $2
-			name = $0
-			sub(/^:test-result: [A-Z]+ ?/, "", name)
+	awk -v stage="$1" -v test="$2" -v wanted="$(grep -c '^:test-result:' "$3")" '
+		/^(PASS|FAIL|SKIP|ERROR|XFAIL|XPASS): / {
+			result = substr($1, 1, length($1) - 1)
+			name = substr($0, length($1) + 2)
+			if (index(name, test) != 1) next
+			n++
 			reason = ""
 			if (match(name, / ?# *(SKIP|TODO) */)) {
 				reason = substr(name, RSTART + RLENGTH)
 				name = substr(name, 1, RSTART - 1)
+			} else if (result == "SKIP" && match(name, / - SKIP:? */)) {
+				reason = substr(name, RSTART + RLENGTH)
+				name = substr(name, 1, RSTART - 1)
 			}
 			gsub(/\t/, " ", name)
-			if (result == "SKIP" && reason == "") { reason = name; name = "" }
-			sub(/^- */, "", reason)
+			gsub(/\t/, " ", reason)
 			if (result == "XFAIL") result = "PASS"
 			if (result == "XPASS" || result == "ERROR") { reason = "(" result ")"; result = "FAIL" }
 			if (result == "FAIL" && reason == "") reason = "see its log"
-			printf "%s\t%s\t%s%s\t%s\n", stage, result, test, name == "" ? "" : ": " name, reason
-			n++
+			printf "%s\t%s\t%s\t%s\n", stage, result, name, reason
 		}
-		END { if (!n) printf "%s\tFAIL\t%s\tit reported nothing\n", stage, test }
-	' "$3" >>"$results"
+		END {
+			if (!n) printf "%s\tFAIL\t%s\tit reported nothing\n", stage, test
+			else if (n != wanted)
+				printf "%s\tFAIL\t%s\t%d results, %d of them read\n", stage, test, wanted, n
+		}
+	' "$4" >>"$results"
 	if [ "$(count "$1" FAIL)" -gt "$failed_before" ]; then
 		echo "FAIL $1: $2 ($4)"
 		# what was not ok, with its diagnostics
-		awk '/^(not )?ok / { show = ($1 == "not") } /^ERROR|^Bail out/ { show = 1 } show && n++ < 60' "$4"
+		awk '/^ok / { show = 0 } /^not ok |^ERROR|^Bail out/ { show = 1 } show && n++ < 60' "$4"
 	fi
 }
