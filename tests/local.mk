@@ -129,7 +129,7 @@ coverage-report:
 	@test -n '$(GCOVR)' || { echo 'gcovr is missing'; exit 1; }
 	$(GCOVR) -r '$(abs_top_srcdir)' --filter '$(abs_top_srcdir)/src/lib/' \
 		--exclude '$(abs_top_srcdir)/src/lib/fault\.c' \
-		--fail-under-line 90 --txt-metric line --txt coverage.txt --print-summary .; \
+		--fail-under-line 90 --txt coverage.txt --print-summary .; \
 	status=$$?; cat coverage.txt; exit $$status
 
 # A musl build of the same tree and the bats tests against it

@@ -28,7 +28,7 @@ setup_file() {
 	[ "$(cat f)" = new ]
 	"$STAGE$PREFIX/sbin/commit-recover" .
 	if [ -f "$LIB/libcommit.so" ]; then
-		ldd "$STAGE$PREFIX/bin/commit-save" | grep -F "$LIB/libcommit.so.0"
+		readelf -d "$STAGE$PREFIX/bin/commit-save" | grep -F '[libcommit.so.0]'
 	fi
 }
 
@@ -61,7 +61,7 @@ needs_pkg_config() {
 		$(pkg-config --static --libs libcommit | sed 's/-lcommit//')
 	./example f
 	[ "$(cat f)" = hello ]
-	run ldd ./example
+	run readelf -d ./example
 	[[ $output != *libcommit* ]]
 }
 

@@ -47,8 +47,8 @@ lint_needs() {
 
 lint_end() {
 	if [ -s "$lint_findings" ]; then
-		sed 's/^/# /' "$lint_findings"
 		echo "not ok 1 - $lint_title"
+		sed 's/^/# /' "$lint_findings"
 	else
 		echo "ok 1 - $lint_title"
 	fi

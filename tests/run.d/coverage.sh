@@ -8,7 +8,9 @@ stage_coverage() {
 	fi
 	build coverage "$run_dir/coverage" --enable-coverage --disable-shared || return
 	# the results themselves were counted by the other stages
-	(cd "$run_dir/coverage" && make -j"$jobs" check) >"$run_dir/coverage/check.out" 2>&1 </dev/null
+	# shellcheck disable=SC2016 # for make
+	(cd "$run_dir/coverage" && make -j"$jobs" check TESTS='$(unit_programs) $(bats_tests)') \
+		>"$run_dir/coverage/check.out" 2>&1 </dev/null
 	(cd "$run_dir/coverage" && make coverage-report) >"$run_dir/coverage/report.out" 2>&1 </dev/null
 	status=$?
 	sed -n '/^File/,$p' "$run_dir/coverage/coverage.txt"
