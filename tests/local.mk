@@ -23,6 +23,7 @@ unit_tests =
 
 # Against the tools as they are installed
 cli_tests = \
+	tests/cli/man-examples.bats \
 	tests/install/install.bats \
 	tests/lint/lints.bats
 
@@ -98,11 +99,15 @@ LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/tap/cmocka.sh
 SH_LOG_COMPILER = $(SHELL)
 BATS_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/tap/bats.sh
 
+include tests/bench/local.mk
+
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
 	tests/install/example.c \
 	tests/lint/lint.sh \
+	tests/man/examples.sh \
+	tests/man/extract.sh \
 	tests/run.sh \
 	tests/run.d/lib.sh \
 	tests/run.d/analysis.sh \

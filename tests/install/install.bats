@@ -65,6 +65,15 @@ needs_pkg_config() {
 	[[ $output != *libcommit* ]]
 }
 
+@test "the programs in the manual compile and do what they say" {
+	needs_pkg_config
+	[ -f "$LIB/libcommit.so" ] || skip "no shared library in this build"
+	COMMIT_CFLAGS="$LC_CFLAGS $(pkg-config --cflags libcommit)"
+	COMMIT_LIBS="$(pkg-config --libs libcommit)"
+	export COMMIT_CFLAGS COMMIT_LIBS
+	LD_LIBRARY_PATH=$LIB sh "$LC_SRCDIR/tests/man/examples.sh"
+}
+
 @test "make uninstall leaves no file" {
 	make -C "$LC_BUILDDIR" uninstall DESTDIR="$STAGE"
 	run find "$STAGE" ! -type d
