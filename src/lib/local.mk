@@ -2,7 +2,7 @@
 lib_LTLIBRARIES += src/lib/libcommit.la
 pkgconfig_DATA += src/lib/libcommit.pc
 
-# The modules, in the order of src/lib/FLOORS
+# The modules of src/lib/FLOORS; a module may be more than one file
 libcommit_sources = \
 	src/lib/backup.c src/lib/backup.h \
 	src/lib/bytes.h \
@@ -17,8 +17,8 @@ libcommit_sources = \
 	src/lib/meta.c src/lib/meta.h \
 	src/lib/name.c src/lib/name.h \
 	src/lib/record.c src/lib/record.h \
-	src/lib/recover.c src/lib/recover.h \
-	src/lib/save.c src/lib/save.h \
+	src/lib/recover.c \
+	src/lib/save.c src/lib/save-internal.h src/lib/save-prepare.c src/lib/save-publish.c \
 	src/lib/stage.c src/lib/stage.h \
 	src/lib/sys.c src/lib/sys.h \
 	src/lib/target.c src/lib/target.h \
