@@ -144,70 +144,80 @@ show_saves() {
 
 # --------------------------------------------------------------- the killing
 
-# Numbers from 0 to 99999, one a line
-random_numbers() {
-	od -An -N "$((4 * $1))" -tu4 /dev/urandom | tr -s ' ' '\n' | awk 'NF { print $1 % 100000 }'
+# moments COUNT SECONDS: that many random times between 0 and SECONDS, one a line
+moments() {
+	od -An -v -N "$((4 * $1))" -tu4 /dev/urandom | tr -s ' ' '\n' |
+		awk -v most="$2" 'NF { printf "%.5f\n", $1 / 4294967296 * most }'
 }
 
-milliseconds() {
-	awk '{ print int($1 * 1000) }' /proc/uptime
-}
-
-# How long one save takes, in milliseconds: five of them, measured
+# How long one save takes, in seconds: of two dozen, measured
 time_of_save() {
-	begin=$(milliseconds)
-	for _ in 1 2 3 4 5; do
+	begin=$(cut -d ' ' -f 1 /proc/uptime)
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24; do
 		commit-save packages -- cat version-a || return 1
 	done
-	echo $((($(milliseconds) - begin) / 5 + 1))
+	end=$(cut -d ' ' -f 1 /proc/uptime)
+	awk -v b="$begin" -v e="$end" 'BEGIN { t = (e - b) / 24; printf "%.5f", t < 0.001 ? 0.001 : t }'
 }
 
 progress() {
 	[ -t 1 ] || return 0
-	printf '\r        %d of %d killed' "$1" "$kills"
+	printf '\r        %d of %d killed' "$died" "$kills"
+}
+
+# kill_one SECONDS: a save of version-$next, killed after that time
+kill_one() {
+	# exec: the process that is killed is commit-save itself
+	(exec commit-save packages -- cat "version-$next") 2>/dev/null &
+	victim=$!
+	sleep "$1"
+	kill -9 "$victim" 2>/dev/null
+	wait "$victim" 2>/dev/null
+	[ $? -ne 137 ] || died=$((died + 1))
+}
+
+# tally: which version is there now?
+tally() {
+	case $(cksum <packages) in
+	"$sum_a") now=a ;;
+	"$sum_b") now=b ;;
+	*)
+		torn=$((torn + 1))
+		cp packages "torn-$torn"
+		return
+		;;
+	esac
+	if [ $now = "$next" ]; then new=$((new + 1)); else old=$((old + 1)); fi
+	is=$now
 }
 
 kill_saves() {
-	headline "5. $kills saves, each killed (kill -9) at a random moment"
+	headline "5. $kills saves killed (kill -9) at random moments"
 	cp packages version-a
-	sed 's/^\(Package\|Version\|P\|V\)[: ]*/&NEW-/' packages | awk '{ print NR, $0 }' >version-b
+	awk '{ print NR, $0 }' version-a >version-b
 	sum_a=$(cksum <version-a)
 	sum_b=$(cksum <version-b)
 	duration=$(time_of_save) || give_up 'saving packages'
-	printf '        packages: %d bytes; a save takes about %d ms, so kills fall between 0 and %d ms\n' \
-		"$(wc -c <packages)" "$duration" $((duration * 3 / 2))
+	printf '        packages: %d bytes; one save takes about %s s, and a kill comes within that time\n' \
+		"$(wc -c <packages)" "$duration"
 
-	is=a old=0 new=0 torn=0 died=0 number=0
-	random_numbers "$kills" >moments
-	while read -r moment; do
-		number=$((number + 1))
-		progress "$number"
+	is=a died=0 old=0 new=0 torn=0 saves=0
+	# some end before their signal: those do not count as killed
+	moments $((kills * 10)) "$duration" >moments
+	while [ "$died" -lt "$kills" ] && read -r moment <&3; do
+		saves=$((saves + 1))
 		if [ $is = a ]; then next=b; else next=a; fi
-		# exec: the process that is killed is commit-save itself
-		(exec commit-save packages -- cat version-$next) 2>/dev/null &
-		victim=$!
-		sleep "$(awk -v m="$moment" -v d="$duration" 'BEGIN { printf "%.4f", m / 100000 * d * 1.5 / 1000 }')"
-		kill -9 $victim 2>/dev/null
-		wait $victim 2>/dev/null
-		[ $? -ne 137 ] || died=$((died + 1))
-		case $(cksum <packages) in
-		"$sum_a") now=a ;;
-		"$sum_b") now=b ;;
-		*)
-			torn=$((torn + 1))
-			cp packages "torn-$number"
-			now=$is
-			;;
-		esac
-		if [ $now = "$next" ]; then new=$((new + 1)); else old=$((old + 1)); fi
-		is=$now
-	done <moments 2>/dev/null
+		kill_one "$moment"
+		tally
+		progress
+	done 3<moments
 	[ ! -t 1 ] || printf '\r'
-	printf '        %d saves: %d died of the signal, %d had ended before it\n' \
-		"$kills" "$died" $((kills - died))
-	printf '        the file was wholly old %d times, wholly new %d times, anything else %d times\n' \
-		$((old - torn)) "$new" "$torn"
-	[ "$torn" -eq 0 ] || give_up "torn files are kept: $PWD/torn-*"
+	printf '        %d saves: %d were killed, %d had ended before their kill came\n' \
+		"$saves" "$died" $((saves - died))
+	printf '        after each the file was compared: wholly old %d times, wholly new %d times, anything else %d times\n' \
+		"$old" "$new" "$torn"
+	[ "$torn" -eq 0 ] || { trap - EXIT; give_up "torn files are kept: $PWD/torn-*"; }
+	[ "$died" -gt 0 ] || give_up 'no kill came in time'
 	good 'always whole'
 }
 
@@ -217,8 +227,10 @@ show_recovery() {
 	left=$(find . -name '.commit-*' | wc -l)
 	printf '        %d staging files left by %d kills (mostly 0: they have no name while they are written)\n' \
 		"$left" "$kills"
-	commit-recover -r -v . | sed 's/^/        /'
-	commit-recover -q -r --repaired-ok . || give_up 'commit-recover'
+	commit-recover -r -v --repaired-ok . >found 2>&1
+	status=$?
+	tail -n 6 found | sed 's/^/        /'
+	[ "$status" -eq 0 ] || give_up "commit-recover: status $status"
 	[ "$(find . -name '.commit-*' | wc -l)" -eq 0 ] || give_up 'something is still there'
 	good 'commit-recover -r .                        (nothing of ours is left)'
 }
@@ -226,12 +238,12 @@ show_recovery() {
 next_steps() {
 	headline 'Done'
 	cat <<END
-  Every save above was either wholly there or not at all.
+  $saves saves, $died of them killed: each was wholly there or not at all.
 
   Install it:          sudo make -C $build_dir install && sudo ldconfig
   Use it:              commit-save FILE -- COMMAND [ARGUMENT]...
   Read on:             man $source_dir/man/commit-save.1
-                       man $source_dir/man/libcommit.7   (what is promised, and what is not)
+                       man $source_dir/man/libcommit.7   what is promised, and what is not
   Run all its tests:   sh tests/run.sh
 
 END

@@ -1,9 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # A source file of the library includes its own header, public headers, and
-# headers of lower floors. On one floor a module may include those that stand
-# before it in src/lib/FLOORS, so there are no circles. A tool includes public
-# headers and those beside it.
+# headers of lower floors. A tool includes public headers and those beside it.
 . "${0%/*}/lint.sh"
 lint_begin 'files include lower floors only'
 
@@ -12,9 +10,9 @@ module_of() {
 	basename "$1" | sed 's/\.[ch]$//; s/-.*//'
 }
 
-# height_of MODULE: a number that grows by floor and by line
-height_of() {
-	awk -v module="$1" '!/^#/ && $2 == module { print $1 * 1000 + NR }' src/lib/FLOORS
+# floor_of MODULE
+floor_of() {
+	awk -v module="$1" '!/^#/ && $2 == module { print $1 }' src/lib/FLOORS
 }
 
 # includes FILE: LINE HEADER for each quoted or commit_* include
@@ -31,8 +29,8 @@ includes() {
 check_library_file() {
 	file=$1
 	own=$(module_of "$file")
-	height=$(height_of "$own")
-	if [ -z "$height" ]; then
+	floor=$(floor_of "$own")
+	if [ -z "$floor" ]; then
 		lint_find "$file: $own is not in src/lib/FLOORS"
 		return
 	fi
@@ -42,11 +40,11 @@ check_library_file() {
 		fi
 		# what is not ours is a system header
 		[ -f "src/lib/$header" ] || continue
-		other=$(height_of "$(module_of "$header")")
-		if [ -z "$other" ]; then
+		below=$(floor_of "$(module_of "$header")")
+		if [ -z "$below" ]; then
 			lint_find "$file:$line: $header is not in src/lib/FLOORS"
-		elif [ "$other" -ge "$height" ]; then
-			lint_find "$file:$line: $own (floor $((height / 1000))) includes $header (floor $((other / 1000)))"
+		elif [ "$below" -ge "$floor" ]; then
+			lint_find "$file:$line: $own (floor $floor) includes $header (floor $below)"
 		fi
 	done <<-END
 	$(includes "$file")

@@ -56,8 +56,15 @@ lint_end() {
 }
 
 # Every file that somebody wrote, one a line: what git knows or would add; in a
-# released tree all but what autoreconf and configure made.
+# released tree all but what autoreconf and configure made. A build directory
+# inside the sources is left out.
 lint_files() {
+	lint_built=$LC_BUILDDIR/
+	lint_built=${lint_built#"$lint_top/"}
+	lint_found | awk -v built="${lint_built:-/}" 'index($0, built) != 1'
+}
+
+lint_found() {
 	if [ -e .git ] && command -v git >/dev/null && git rev-parse --git-dir >/dev/null 2>&1; then
 		git ls-files --cached --others --exclude-standard | while read -r file; do
 			[ ! -f "$file" ] || printf '%s\n' "$file"
