@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: ISC
+EXTRA_DIST += \
+	contrib/musl-build.sh \
+	contrib/packages.sh \
+	contrib/quickstart.sh

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: ISC
+dist_man_MANS += \
+	man/commit-journal.5 \
+	man/commit-recover.8 \
+	man/commit-save.1 \
+	man/commit_recover_scan.3 \
+	man/commit_save_open.3 \
+	man/libcommit.3 \
+	man/libcommit.7

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: ISC
+public_headers = \
+	src/include/commit.h \
+	src/include/commit_error.h \
+	src/include/commit_recover.h \
+	src/include/commit_save.h
+
+include_HEADERS += $(public_headers)

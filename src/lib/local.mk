@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: ISC
+lib_LTLIBRARIES += src/lib/libcommit.la
+pkgconfig_DATA += src/lib/libcommit.pc
+
+# The modules of src/lib/FLOORS; a module may be more than one file
+libcommit_sources = \
+	src/lib/backup.c src/lib/backup.h \
+	src/lib/bytes.h \
+	src/lib/copy.c src/lib/copy.h \
+	src/lib/digest.c src/lib/digest.h \
+	src/lib/dir.c src/lib/dir.h \
+	src/lib/error.c src/lib/error.h \
+	src/lib/fault.h \
+	src/lib/inplace.c src/lib/inplace.h \
+	src/lib/journal.c src/lib/journal.h \
+	src/lib/lock.c src/lib/lock.h \
+	src/lib/meta.c src/lib/meta.h \
+	src/lib/name.c src/lib/name.h \
+	src/lib/record.c src/lib/record.h \
+	src/lib/recover.c \
+	src/lib/save.c src/lib/save-internal.h src/lib/save-prepare.c src/lib/save-publish.c \
+	src/lib/stage.c src/lib/stage.h \
+	src/lib/sys.c src/lib/sys.h \
+	src/lib/target.c src/lib/target.h \
+	src/lib/token.c src/lib/token.h
+
+libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS)
+
+src_lib_libcommit_la_SOURCES = $(libcommit_sources)
+src_lib_libcommit_la_LIBADD = $(libcommit_libs)
+src_lib_libcommit_la_LDFLAGS = $(AM_LDFLAGS) -version-info $(LC_VERSION_INFO) -no-undefined
+if HAVE_SYMBOL_MAP
+src_lib_libcommit_la_LDFLAGS += -Wl,--version-script=$(top_srcdir)/src/lib/libcommit.map
+EXTRA_src_lib_libcommit_la_DEPENDENCIES = src/lib/libcommit.map
+endif
+
+EXTRA_DIST += \
+	src/lib/FLOORS \
+	src/lib/libcommit.map
+
+# The same modules with the fault seam, for tests only: linked statically, so
+# that unit tests reach what is hidden in the real library.
+check_LTLIBRARIES += src/lib/libcommit-fault.la
+src_lib_libcommit_fault_la_SOURCES = $(libcommit_sources) src/lib/fault.c
+src_lib_libcommit_fault_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+src_lib_libcommit_fault_la_LIBADD = $(libcommit_libs)

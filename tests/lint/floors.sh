@@ -1,0 +1,83 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# A source file of the library includes its own header, public headers, and
+# headers of lower floors. A tool includes public headers and those beside it.
+. "${0%/*}/lint.sh"
+lint_begin 'files include lower floors only'
+
+# module_of FILE: stage.c and stage-link.c are both of the module stage
+module_of() {
+	basename "$1" | sed 's/\.[ch]$//; s/-.*//'
+}
+
+# floor_of MODULE
+floor_of() {
+	awk -v module="$1" '!/^#/ && $2 == module { print $1 }' src/lib/FLOORS
+}
+
+# includes FILE: LINE HEADER for each quoted or commit_* include
+includes() {
+	strip_c "$1" | sed -n '
+		s/^[ 	]*#[ 	]*include[ 	]*["<]\([^">]*\)[">].*/\1/
+		t found
+		d
+		:found
+		=
+		p' | paste -d ' ' - -
+}
+
+check_library_file() {
+	file=$1
+	own=$(module_of "$file")
+	floor=$(floor_of "$own")
+	if [ -z "$floor" ]; then
+		lint_find "$file: $own is not in src/lib/FLOORS"
+		return
+	fi
+	while read -r line header; do
+		if [ "$(module_of "$header")" = "$own" ] || [ "$header" = config.h ] || [ -f "src/include/$header" ]; then
+			continue
+		fi
+		# what is not ours is a system header
+		[ -f "src/lib/$header" ] || continue
+		below=$(floor_of "$(module_of "$header")")
+		if [ -z "$below" ]; then
+			lint_find "$file:$line: $header is not in src/lib/FLOORS"
+		elif [ "$below" -ge "$floor" ]; then
+			lint_find "$file:$line: $own (floor $floor) includes $header (floor $below)"
+		fi
+	done <<-END
+	$(includes "$file")
+	END
+}
+
+check_tool_file() {
+	file=$1
+	while read -r line header; do
+		if [ -f "src/lib/$header" ] && [ ! -f "src/tools/$header" ]; then
+			lint_find "$file:$line: a tool includes $header of the library's inside"
+		fi
+	done <<-END
+	$(includes "$file")
+	END
+}
+
+count=0
+for file in src/lib/*.[ch]; do
+	[ -f "$file" ] || continue
+	check_library_file "$file"
+	count=$((count + 1))
+done
+for file in src/tools/*.[ch]; do
+	[ -f "$file" ] || continue
+	check_tool_file "$file"
+	count=$((count + 1))
+done
+[ "$count" -gt 0 ] || lint_find 'no source files found'
+while read -r floor module; do
+	case $floor in '#'*) continue ;; esac
+	[ -f "src/lib/$module.h" ] || [ -f "src/include/commit_$module.h" ] ||
+		lint_find "src/lib/FLOORS: $module (floor $floor) has no header"
+done <src/lib/FLOORS
+lint_note "$count files"
+lint_end

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: ISC
+# `make check` runs four kinds of tests, and each speaks TAP:
+#
+#   tests/lint/*.sh      the house rules as programs
+#   tests/unit/test-*    cmocka, one program per module, linked with the fault seam
+#   tests/*/*.bats       bats against the tools
+#
+# A new file is entered in one of the lists below and nowhere else.
+
+lint_tests = \
+	tests/lint/files.sh \
+	tests/lint/floors.sh \
+	tests/lint/headers.sh \
+	tests/lint/manual.sh \
+	tests/lint/shell.sh \
+	tests/lint/size.sh \
+	tests/lint/spdx.sh \
+	tests/lint/symbols.sh \
+	tests/lint/sys-only.sh
+
+# Each is tests/unit/test-MODULE.c, compiled and linked alike.
+unit_tests =
+
+# Against the tools as they are installed
+cli_tests = \
+	tests/cli/man-examples.bats \
+	tests/install/install.bats \
+	tests/lint/lints.bats
+
+# Against the tools with the fault seam, in tests/fault
+fault_tests =
+
+# On file systems of their own, on loop devices
+fs_tests =
+
+quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
+bats_tests = $(cli_tests) $(fault_tests) $(fs_tests)
+
+if HAVE_CMOCKA
+unit_programs = $(unit_tests)
+else
+unit_programs = tests/unit/no-cmocka.sh
+endif
+
+TESTS += $(lint_tests) $(unit_programs) $(bats_tests)
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_tests)
+endif
+LDADD = src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+
+# The tools again, linked with the fault seam
+if WITH_TOOLS
+check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover
+endif
+
+tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
+
+tests_fault_commit_save_SOURCES = src/tools/commit-save.c
+tests_fault_commit_save_CPPFLAGS = $(tools_cppflags)
+tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
+
+tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
+tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)
+tests_fault_commit_recover_LDADD = $(tests_fault_ldadd)
+
+# How tests are run. All of them find the tools on PATH, as a user does;
+# LC_TOOLS_FIRST puts a directory before them (valgrind wrappers).
+AM_TESTS_ENVIRONMENT = \
+	LC_SRCDIR='$(abs_top_srcdir)'; export LC_SRCDIR; \
+	LC_BUILDDIR='$(abs_top_builddir)'; export LC_BUILDDIR; \
+	LC_FAULT_BIN='$(abs_top_builddir)/tests/fault'; export LC_FAULT_BIN; \
+	LC_LIBS='$(libcommit_libs)'; export LC_LIBS; \
+	LC_CFLAGS='$(LC_LDFLAGS)'; export LC_CFLAGS; \
+	PATH="$${LC_TOOLS_FIRST:+$$LC_TOOLS_FIRST:}$(abs_top_builddir)/src/tools/.libs:$(abs_top_builddir)/src/tools:$$PATH"; export PATH; \
+	LD_LIBRARY_PATH="$(abs_top_builddir)/src/lib/.libs$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}"; export LD_LIBRARY_PATH; \
+	CC='$(CC)'; export CC; CXX='$(LC_CXX)'; export CXX; NM='$(NM)'; export NM; \
+	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
+
+# A sanitizer's finding must not look like an exit status of the tools, nor
+# vanish with a test that throws stderr away.
+if ENABLE_SANITIZERS
+AM_TESTS_ENVIRONMENT += \
+	mkdir -p '$(abs_top_builddir)/sanitizer' && chmod 1777 '$(abs_top_builddir)/sanitizer'; \
+	ASAN_OPTIONS="exitcode=99:detect_stack_use_after_return=1:log_path=$(abs_top_builddir)/sanitizer/asan$${ASAN_OPTIONS:+:$$ASAN_OPTIONS}"; export ASAN_OPTIONS; \
+	UBSAN_OPTIONS="exitcode=99:print_stacktrace=1:log_path=$(abs_top_builddir)/sanitizer/ubsan$${UBSAN_OPTIONS:+:$$UBSAN_OPTIONS}"; export UBSAN_OPTIONS;
+endif
+# Tools run as another user cannot write the counts; not worth a message.
+if ENABLE_COVERAGE
+AM_TESTS_ENVIRONMENT += GCOV_ERROR_FILE=/dev/null; export GCOV_ERROR_FILE;
+endif
+
+TEST_EXTENSIONS = .sh .bats
+tap_driver = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_DRIVER = $(tap_driver)
+SH_LOG_DRIVER = $(tap_driver)
+BATS_LOG_DRIVER = $(tap_driver)
+LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/tap/cmocka.sh
+SH_LOG_COMPILER = $(SHELL)
+BATS_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/tap/bats.sh
+
+include tests/bench/local.mk
+
+EXTRA_DIST += \
+	$(lint_tests) \
+	$(bats_tests) \
+	tests/install/example.c \
+	tests/lint/lint.sh \
+	tests/man/examples.sh \
+	tests/man/extract.sh \
+	tests/run.sh \
+	tests/run.d/lib.sh \
+	tests/run.d/analysis.sh \
+	tests/run.d/asan.sh \
+	tests/run.d/check.sh \
+	tests/run.d/coverage.sh \
+	tests/run.d/distcheck.sh \
+	tests/run.d/musl.sh \
+	tests/run.d/valgrind.sh \
+	tests/tap/bats.sh \
+	tests/tap/cmocka.sh \
+	tests/unit/no-cmocka.sh
+
+# `make coverage` in a tree configured with --enable-coverage
+coverage:
+if ENABLE_COVERAGE
+	find . -name '*.gcda' -exec rm -f {} +
+	$(MAKE) $(AM_MAKEFLAGS) check
+	$(MAKE) $(AM_MAKEFLAGS) coverage-report
+else
+	@echo 'Not a coverage build: configure with --enable-coverage'; exit 1
+endif
+
+# Lines of src/lib that ran; the seam itself is not part of what is shipped.
+coverage-report:
+	@test -n '$(GCOVR)' || { echo 'gcovr is missing'; exit 1; }
+	$(GCOVR) -r '$(abs_top_srcdir)' --filter '$(abs_top_srcdir)/src/lib/' \
+		--exclude '$(abs_top_srcdir)/src/lib/fault\.[ch]' \
+		--fail-under-line 90 --txt coverage.txt --print-summary .; \
+	status=$$?; cat coverage.txt; exit $$status
+
+# A musl build of the same tree and the bats tests against it
+check-musl:
+	$(SHELL) $(top_srcdir)/contrib/musl-build.sh musl
+	cd musl && $(MAKE) $(AM_MAKEFLAGS) check
+
+.PHONY: check-musl coverage coverage-report
+
+CLEANFILES += coverage.txt
+clean-local:
+	-rm -rf sanitizer musl
+	-find . -name '*.gc??' -name '*.gc[dn][ao]' -exec rm -f {} +

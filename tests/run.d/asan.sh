@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh disable=SC2154 # source_dir, run_dir and jobs are set by run.sh
+stage_asan() {
+	build asan "$run_dir/asan" --enable-werror --enable-sanitizers || return
+	check asan "$run_dir/asan"
+	# also of processes whose status and stderr no test looked at
+	reports=0
+	for report in "$run_dir"/asan/sanitizer/*; do
+		[ -s "$report" ] || continue
+		reports=$((reports + 1))
+		head -n 25 "$report"
+		fail asan "report ${report##*/}" "$(grep -m 1 -E 'ERROR|runtime error' "$report")"
+	done
+	[ "$reports" -gt 0 ] || pass asan 'no report of the sanitizers in any process'
+}

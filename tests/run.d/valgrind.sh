@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh disable=SC2154 # source_dir, run_dir and jobs are set by run.sh
+# The unit tests, and every way through the tools that this file names, under
+# memcheck with leaks and descriptors counted as errors.
+
+memcheck='valgrind -q --error-exitcode=98 --leak-check=full --errors-for-leak-kinds=definite,indirect,possible --child-silent-after-fork=yes'
+
+stage_valgrind() {
+	if ! command -v valgrind >/dev/null; then
+		skip valgrind valgrind 'valgrind is not installed'
+		return
+	fi
+	plain_build valgrind || return
+	# results of the check stage are not to be counted twice
+	rm -rf "$run_dir/valgrind" && mkdir -p "$run_dir/valgrind/logs"
+	chmod 1777 "$run_dir/valgrind/logs"
+	export LC_UNIT_WRAP="$memcheck --log-file=$run_dir/valgrind/logs/%p"
+	# shellcheck disable=SC2016 # for make
+	check valgrind "$run_dir/check" TESTS='$(unit_programs)'
+	unset LC_UNIT_WRAP
+	valgrind_tools
+	for log in "$run_dir"/valgrind/logs/*; do
+		[ -s "$log" ] || continue
+		head -n 30 "$log"
+		fail valgrind "report ${log##*/}" "$(head -n 1 "$log")"
+	done
+}
+
+# tool STATUS NAME ARGUMENT...: the tool under memcheck ends with STATUS
+tool() {
+	wanted=$1
+	tool_title="$*"
+	program=$run_dir/check/src/tools/.libs/$2
+	shift 2
+	LD_LIBRARY_PATH=$run_dir/check/src/lib/.libs $memcheck --track-fds=yes \
+		--log-file="$run_dir/valgrind/tool.%p" "$program" "$@" >out 2>err
+	status=$?
+	cat "$run_dir"/valgrind/tool.* 2>/dev/null | grep -vE 'FILE DESCRIPTORS: 3|<inherited from parent>|^==[0-9]+== *$' >report
+	rm -f "$run_dir"/valgrind/tool.*
+	if [ "$status" -ne "$wanted" ]; then
+		fail valgrind "$tool_title" "status $status: $(head -n 1 err)"
+	elif grep -qE 'Open file descriptor|(Invalid|uninitialised|lost|overlap)' report; then
+		cat report
+		fail valgrind "$tool_title" 'report above'
+	else
+		pass valgrind "$tool_title"
+	fi
+}
+
+valgrind_tools() {
+	mkdir -p "$run_dir/valgrind/work" && cd "$run_dir/valgrind/work" || return
+	echo old >f
+	seq 100000 >big
+	setfacl -m u:daemon:r f 2>/dev/null
+	setfattr -n user.note -v x f 2>/dev/null
+	echo new | tool 0 commit-save f
+	tool 0 commit-save g -- seq 100000
+	tool 4 commit-save f -- false
+	tool 0 commit-save --from=big h
+	tool 0 commit-save -u --from=big h
+	echo more | tool 0 commit-save -a f
+	tool 0 commit-save --from=big --backup=numbered f
+	tool 4 commit-save --from=big --create f
+	tool 0 commit-save --token f
+	tool 4 commit-save --from=big --expect=absent f
+	tool 0 commit-save --from=f --in-place h
+	tool 4 commit-save --from=big --validate='exit 1' f
+	# shellcheck disable=SC2016 # for the validator's shell
+	tool 0 commit-save --from=big --validate='test -s "$1"' f
+	tool 2 commit-save
+	tool 1 commit-save --from=big nowhere/f
+	tool 0 commit-recover -r .
+	tool 0 commit-recover -n --json -r .
+	cd "$run_dir" || return
+}
