@@ -51,9 +51,10 @@ static int refuse(int errnum, const char *name, const char *path, struct commit_
 		                name, strerror(errnum));
 	if (errnum == ENOENT)
 		return cli_fail(err, COMMIT_EREFUSED, errnum, "run", path,
-		                "%s: command not found (status 127)", name);
+		                "%s: command not found (status 127); nothing was changed", name);
 	return cli_fail(err, COMMIT_EREFUSED, errnum, "run", path,
-	                "%s: cannot be executed (status 126): %s", name, strerror(errnum));
+	                "%s: cannot be executed (status 126): %s; nothing was changed", name,
+	                strerror(errnum));
 }
 
 int child_start(struct child *child, const struct child_request *request, const char *path,

@@ -19,6 +19,9 @@ struct cli cli = {"commit", false, false};
 /* descriptors 0 to 2 that were closed when the tool was started */
 static bool closed[3];
 
+/* why standard output could not be written, first time */
+static int output_errno;
+
 void cli_start(const char *tool)
 {
 	cli.tool = tool;
@@ -110,7 +113,8 @@ static void describe(const struct commit_error *err, char *line, size_t size)
 {
 	const char *operation = err->operation != NULL ? err->operation : "";
 	const char *name = err->errnum != 0 ? commit_errno_name(err->errnum) : "";
-	const char *why = err->text[0] != '\0' ? err->text : strerror(err->errnum);
+	const char *reason = err->errnum != 0 ? strerror(err->errnum) : "failed";
+	const char *why = err->text[0] != '\0' ? err->text : reason;
 	bool named = name[0] != '\0' && strstr(why, name) == NULL;
 
 	snprintf(line, size, "%s%s%s%s%s%s", operation, operation[0] != '\0' ? ": " : "", why,
@@ -126,13 +130,15 @@ void cli_error(const struct commit_error *err)
 {
 	char line[COMMIT_ERROR_TEXT_MAX + 256];
 	const char *way_out = "";
+	bool told;
 
 	if (err->code == COMMIT_ECANCELED)
 		return;
 	describe(err, line, sizeof(line));
-	if (err->code == COMMIT_EPENDING && strstr(line, "commit-recover") == NULL)
+	told = strstr(line, "commit-recover") != NULL || strcmp(cli.tool, "commit-recover") == 0;
+	if (err->code == COMMIT_EPENDING && !told)
 		way_out = "; the change is made, commit-recover finishes it";
-	if (err->code == COMMIT_EUNDECIDED && strstr(line, "commit-recover") == NULL)
+	if (err->code == COMMIT_EUNDECIDED && !told)
 		way_out = "; nothing is lost, commit-recover decides";
 	cli_say(subject_of(err), "%s%s", line, way_out);
 }
@@ -162,16 +168,25 @@ int cli_fail(struct commit_error *err, int code, int errnum, const char *operati
 	return code;
 }
 
+void cli_push(void)
+{
+	if (fflush(stdout) != 0 && output_errno == 0)
+		output_errno = errno;
+}
+
 int cli_flush(void)
 {
 	if (closed[STDOUT_FILENO]) {
 		cli_say("standard output", "write: it is closed");
 		return COMMIT_EFAILED;
 	}
-	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	cli_push();
+	if (output_errno == 0 && !ferror(stdout))
 		return COMMIT_OK;
-	cli_say("standard output", "write: %s (%s)", strerror(errno), commit_errno_name(errno));
+	if (output_errno == 0)
+		output_errno = EIO;
+	cli_say("standard output", "write: %s (%s)", strerror(output_errno),
+	        commit_errno_name(output_errno));
 	return COMMIT_EFAILED;
 }
 

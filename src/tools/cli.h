@@ -64,6 +64,9 @@ void cli_warning(const struct commit_error *warning);
 int cli_fail(struct commit_error *err, int code, int errnum, const char *operation,
              const char *path, const char *format, ...) CLI_PRINTF(6, 7);
 
+/* Writes out standard output now; cli_flush tells whether that worked. */
+void cli_push(void);
+
 /*
  * Writes out standard output. Returns 0, or COMMIT_EFAILED after having said
  * why: it is full, broken, or was closed from the start.

@@ -127,6 +127,8 @@ void recover_report_finding(const struct recover_options *options, struct recove
 		print_object(finding);
 	else
 		print_line(finding);
+	/* what was done is known even if we are killed before the end */
+	cli_push();
 }
 
 void recover_tally_add(struct recover_tally *sum, const struct recover_tally *more)
