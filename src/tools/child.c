@@ -16,8 +16,6 @@
 #include <time.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { GRACE_MS = 5000 };
 
 static int set_attributes(posix_spawnattr_t *attributes, const struct child_request *request)
@@ -142,8 +140,7 @@ void child_stop(struct child *child, int signal)
 	if (await(child->pid, GRACE_MS, -1, &status) == WAIT_ENDED)
 		return;
 	kill(whom, SIGKILL);
-	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
-		continue;
+	waitpid(child->pid, &status, 0);
 }
 
 int child_judge(int status, const bool *accepted, const char *operation, const char *path,

@@ -51,14 +51,14 @@ static int recover(struct run *run)
 {
 	const struct recover_options *options = run->options;
 	struct commit_error err = COMMIT_ERROR_INIT;
-	int rc;
 
 	for (int i = 0; i < options->path_count && run->tally.code != COMMIT_ECANCELED; i++)
 		scan_path(run, options->paths[i]);
 	recover_owner_run(&run->jobs, options, &run->tally);
 	recover_owner_release(&run->jobs);
 	if (options->prom != NULL && run->tally.code != COMMIT_ECANCELED) {
-		rc = recover_write_metrics(options, &run->tally, &err);
+		int rc = recover_write_metrics(options, &run->tally, &err);
+
 		if (rc < 0)
 			cli_error(&err);
 		run->tally.code = recover_graver(run->tally.code, rc);

@@ -55,16 +55,17 @@ static void encode(const unsigned char *bytes, size_t length, char *out)
 	        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 	for (; length > 0; bytes += 3, out += 4) {
-		size_t take = length < 3 ? length : 3;
 		uint32_t group = (uint32_t)bytes[0] << 16;
 
-		if (take > 1)
+		if (length > 1)
 			group |= (uint32_t)bytes[1] << 8;
-		if (take > 2)
+		if (length > 2)
 			group |= bytes[2];
 		for (size_t i = 0; i < 4; i++)
-			out[i] = i <= take ? digits[group >> (18 - 6 * i) & 63] : '=';
-		length -= take;
+			out[i] = '=';
+		for (size_t i = 0; i < 4 && i <= length; i++)
+			out[i] = digits[group >> (18 - 6 * i) & 63];
+		length -= length < 3 ? length : 3;
 	}
 	*out = '\0';
 }

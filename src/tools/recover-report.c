@@ -55,14 +55,18 @@ int recover_graver(int a, int b)
 /* "3m", "12h", "7d": the largest unit that leaves at least two of it. */
 static const char *format_age(int64_t seconds, char *text, size_t size)
 {
-	if (seconds < 120)
+	const int64_t minute = 60;
+	const int64_t hour = 60 * minute;
+	const int64_t day = 24 * hour;
+
+	if (seconds < 2 * minute)
 		snprintf(text, size, "%" PRId64 "s", seconds);
-	else if (seconds < 2 * 3600)
-		snprintf(text, size, "%" PRId64 "m", seconds / 60);
-	else if (seconds < 2 * 86400)
-		snprintf(text, size, "%" PRId64 "h", seconds / 3600);
+	else if (seconds < 2 * hour)
+		snprintf(text, size, "%" PRId64 "m", seconds / minute);
+	else if (seconds < 2 * day)
+		snprintf(text, size, "%" PRId64 "h", seconds / hour);
 	else
-		snprintf(text, size, "%" PRId64 "d", seconds / 86400);
+		snprintf(text, size, "%" PRId64 "d", seconds / day);
 	return text;
 }
 

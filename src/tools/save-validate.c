@@ -47,7 +47,7 @@ static char *fill_in(const char *command, const char *path)
 		end = mempcpy(end, command, (size_t)(at - command));
 		end = stpcpy(end, path);
 	}
-	strcpy(end, command);
+	stpcpy(end, command);
 	return filled;
 }
 

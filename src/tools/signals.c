@@ -74,10 +74,10 @@ int signals_child_fd(void)
 
 void signals_child_seen(void)
 {
-	struct signalfd_siginfo seen;
+	struct signalfd_siginfo seen[4];
 
-	while (read(state.child_fd, &seen, sizeof(seen)) > 0)
-		continue;
+	/* SIGCHLD does not queue up: there is one at most */
+	(void)!read(state.child_fd, seen, sizeof(seen));
 }
 
 int signals_pending(void)
