@@ -116,17 +116,20 @@ int child_wait(struct child *child, int limit_ms, int *status, struct commit_err
 
 	switch (await(child->pid, limit_ms, signals_cancel_fd(), &found)) {
 	case WAIT_ENDED:
+		/* Ctrl-C hits both of us: then we die of it, whatever the child did */
+		if (signals_pending() != 0)
+			break;
 		*status = found;
 		return COMMIT_OK;
 	case WAIT_SIGNAL:
 		child_stop(child, signals_pending());
-		return cli_fail(err, COMMIT_ECANCELED, EINTR, "wait", NULL, "stopped by a signal");
-	case WAIT_TIME:
 		break;
+	case WAIT_TIME:
+		child_stop(child, SIGKILL);
+		return cli_fail(err, COMMIT_EFAILED, ETIMEDOUT, "wait", NULL,
+		                "took more than %d seconds", limit_ms / 1000);
 	}
-	child_stop(child, SIGKILL);
-	return cli_fail(err, COMMIT_EFAILED, ETIMEDOUT, "wait", NULL, "took more than %d seconds",
-	                limit_ms / 1000);
+	return cli_fail(err, COMMIT_ECANCELED, EINTR, "wait", NULL, "stopped by a signal");
 }
 
 void child_stop(struct child *child, int signal)

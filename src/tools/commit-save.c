@@ -162,10 +162,10 @@ static int report(struct run *run, int rc)
 
 	if (rc < 0)
 		cli_error(&run->err);
+	else if (!options->dry_run && cli.verbose)
+		print_result(run);
 	else if (options->dry_run && !options->json)
 		print_forecast(run);
-	else if (cli.verbose)
-		print_result(run);
 	print_json(run, rc, committed, status);
 	/* what was committed is not undone by a reader that went away */
 	if ((options->json || options->dry_run) && cli_flush() != COMMIT_OK &&
