@@ -28,7 +28,7 @@ setup()
 	unset XDG_STATE_HOME
 	export COMMIT_JOURNAL_DIR=$ROOT/journals
 	umask 022
-	cd "$ROOT/work"
+	cd "$ROOT/work" || return 1
 }
 
 teardown()
@@ -92,21 +92,37 @@ no_leftovers()
 	[ -z "$(find "$ROOT" -name '.commit-*')" ]
 }
 
-# same FILE TEXT
+# same FILE TEXT: TEXT may have backslash escapes
 same()
 {
-	[ "$(cat "$1"; echo .)" = "$(printf "$2"; echo .)" ]
+	[ "$(cat "$1"; echo .)" = "$(printf %b "$2"; echo .)" ]
 }
 
 # orphan FILE: leaves behind what a save leaves that is killed under its validator
 orphan()
 {
+	# shellcheck disable=SC2016
 	echo new | run ! commit-save --validate='kill -9 $PPID' "$1"
 	[ -n "$(find "$(dirname "$1")" -maxdepth 1 -name '.commit-*')" ]
 }
 
+# unfinished_edit FILE OLD NEW: an in-place save that dies when all is written
+# and its journal is about to be removed; the journal's name is left in $journal
+unfinished_edit()
+{
+	printf '%s\n' "$2" > "$1"
+	if ! strace -o /dev/null true 2> /dev/null; then
+		skip 'strace may not trace'
+	fi
+	printf '%s\n' "$3" > unfinished.new
+	run strace -f -qq -o trace -e trace=unlinkat -e inject=unlinkat:signal=KILL:when=1 \
+		commit-save --in-place --from=unfinished.new "$1"
+	journal=$(find "$(dirname "$1")" -maxdepth 1 -name '.commit-*.inplace')
+	[ -n "$journal" ]
+}
+
 @test "every example of the pages is tested here" {
-	for page in commit-save.1 commit-recover.8; do
+	for page in commit-save.1 commit-journal.5 commit-recover.8; do
 		for name in $("$EXTRACT" "$MAN_DIR/$page"); do
 			echo "$page $name"
 			grep -q "^@test \"$page: $name\"" "$HERE/man-examples.bats"
@@ -320,6 +336,17 @@ orphan()
 	same motd 'old\n'
 	[ "$(stat -c '%i %Y %Z' motd)" = "$before" ]
 	no_leftovers
+}
+
+@test "commit-journal.5: extract" {
+	unfinished_edit "$ROOT/srv/hosts" 'the old content' 'new'
+	{
+		echo "j=$journal"
+		script commit-journal.5 extract
+	} > "$ROOT/script"
+	sh "$ROOT/script"
+	same content.old 'the old content\n'
+	same content.new 'new\n'
 }
 
 @test "commit-recover.8: look" {
