@@ -349,6 +349,39 @@ unfinished_edit()
 	same content.new 'new\n'
 }
 
+# field TEXT: the little-endian integer in $journal at the offset that the page
+# gives for the field that begins with TEXT
+field()
+{
+	row=$(grep -E "^\.It [0-9]+ Ta [0-9]+ Ta $1" "$MAN_DIR/commit-journal.5" | head -n 1)
+	[ -n "$row" ]
+	# shellcheck disable=SC2086
+	set -- $row
+	od -An --endian=little -t "u$4" -j "$2" -N "$4" "$journal" | tr -d ' '
+}
+
+@test "commit-journal.5: offsets are those of a real journal" {
+	unfinished_edit "$ROOT/srv/hosts" 'the old content' 'new'
+	chmod 640 "$ROOT/srv/hosts"
+	[ "$(head -c 8 "$journal")" = commitIP ]
+	[ "$(field version)" -eq 1 ]
+	[ "$(field 'length of the payload')" -eq $((176 + 5)) ]
+	[ "$(field type)" -eq 1 ]
+	[ "$(field inode)" -eq "$(stat -c %i "$ROOT/srv/hosts")" ]
+	[ "$(field 'time of writing')" -le "$(date +%s)" ]
+	[ "$(field 'time of writing')" -gt "$(($(date +%s) - 600))" ]
+	[ "$(field 'old size')" -eq 16 ]
+	[ "$(field 'new size')" -eq 4 ]
+	[ "$(field 'old offset')" -eq 12288 ]
+	[ "$(field 'new offset')" -eq 8192 ]
+	[ "$(field flags)" -eq 1 ]
+	[ "$(field mode)" -eq $((0644)) ]
+	[ "$(field owner)" -eq "$(id -u)" ]
+	[ "$(field 'length of the capabilities')" -eq 0 ]
+	[ "$(field 'n: length')" -eq 5 ]
+	[ "$(tail -c +217 "$journal" | head -c 5)" = hosts ]
+}
+
 @test "commit-recover.8: look" {
 	echo old > "$ROOT/srv/deep/hosts"
 	orphan "$ROOT/srv/deep/hosts"
