@@ -132,7 +132,7 @@ static int run_round(const struct bench *b, long round)
 	int i;
 
 	for (i = 0; i < b->count; i++) {
-		long turn = (round + b->warmup) % b->count;
+		long turn = (round + b->warmup * b->count) % b->count;
 		long at = ((round & 1) != 0 ? b->count - 1 - i : i) + turn;
 
 		if (run_one(b, &b->contestant[at % b->count], round) < 0)
