@@ -13,7 +13,7 @@ tests_bench_save_floor_SOURCES = \
 	tests/bench/bench-spawn.c \
 	tests/bench/bench.h \
 	tests/bench/save-floor.c
-tests_bench_save_floor_LDADD = libcommit.la
+tests_bench_save_floor_LDADD = src/lib/libcommit.la
 # Linked statically with libcommit, so that this is the program and not a
 # libtool script whose environment every process it starts would inherit.
 tests_bench_save_floor_LDFLAGS = -static
