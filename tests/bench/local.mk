@@ -3,9 +3,9 @@
 #
 #     make bench BENCHFLAGS='--fs=ext4,xfs,btrfs --quick'
 
-BENCH_PROGRAMS = tests/bench/save-floor tests/bench/save-bare tests/bench/spawn-time tests/bench/extents
-EXTRA_PROGRAMS += $(BENCH_PROGRAMS)
-CLEANFILES += $(BENCH_PROGRAMS)
+bench_programs = tests/bench/save-floor tests/bench/save-bare tests/bench/spawn-time tests/bench/extents
+EXTRA_PROGRAMS = $(bench_programs)
+CLEANFILES += $(bench_programs)
 EXTRA_DIST += tests/bench/README.md tests/bench/save tests/bench/summary.awk
 
 tests_bench_save_floor_SOURCES = \
@@ -32,6 +32,6 @@ tests_bench_spawn_time_LDADD =
 tests_bench_extents_SOURCES = tests/bench/extents.c
 tests_bench_extents_LDADD =
 
-bench: all $(BENCH_PROGRAMS)
+bench: all $(bench_programs)
 	$(SHELL) $(srcdir)/tests/bench/save --builddir=. $(BENCHFLAGS)
 .PHONY: bench
