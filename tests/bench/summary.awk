@@ -121,6 +121,9 @@ function judge_ratios(group, fs, bytes) {
 function judge_others(    i, f) {
 	for (i = 1; i <= other_count; i++) {
 		split(other[i], f, FS)
+		# fast because it flushes nothing would be no success
+		if (f[1] == "F" && (f[3] == "library" || f[3] == "commit-save"))
+			judge(f[2] ": " f[3] " flushes file and directory", f[4] " calls", ">= 2", f[4] + 0 >= 2)
 		if (f[1] == "M")
 			judge(f[2] ": peak memory, " f[3] " MiB from " f[4], f[6] " KiB", "< " limit_memory, f[6] + 0 < limit_memory)
 		if (f[1] == "R" && f[4] == "commit-save-from")
