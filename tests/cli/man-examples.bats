@@ -21,8 +21,8 @@ setup()
 	export ROOT
 	mkdir -p "$ROOT"/bin "$ROOT"/home/.ssh "$ROOT"/etc/cron.d "$ROOT"/etc/sudoers.d \
 		"$ROOT"/etc/nginx "$ROOT"/var/lib/node_exporter "$ROOT"/srv/deep "$ROOT"/work
-	wrapper commit-save "$(command -v "${COMMIT_SAVE:-commit-save}")"
-	wrapper commit-recover "$(command -v "${COMMIT_RECOVER:-commit-recover}")"
+	wrapper commit-save "$(command -v "${COMMIT_SAVE:-commit-save}" || :)"
+	wrapper commit-recover "$(command -v "${COMMIT_RECOVER:-commit-recover}" || :)"
 	stand_ins
 	export HOME=$ROOT/home PATH=$ROOT/bin:$PATH
 	unset XDG_STATE_HOME
@@ -40,6 +40,10 @@ teardown()
 # wrapper NAME PATH: not a symbolic link, PATH may be libtool's script
 wrapper()
 {
+	if [ ! -x "$2" ]; then
+		echo "no $1: set COMMIT_SAVE and COMMIT_RECOVER" >&2
+		return 1
+	fi
 	printf '#!/bin/sh\nexec "%s" "$@"\n' "$2" > "$ROOT/bin/$1"
 	chmod +x "$ROOT/bin/$1"
 }
