@@ -147,7 +147,7 @@ void cli_warning(const struct commit_error *warning)
 {
 	char line[COMMIT_ERROR_TEXT_MAX + 256];
 
-	if (cli.quiet)
+	if (cli.quiet || (warning->code == COMMIT_NOTE && !cli.verbose))
 		return;
 	describe(warning, line, sizeof(line));
 	cli_say(subject_of(warning), "warning: %s", line);

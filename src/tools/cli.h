@@ -57,7 +57,7 @@ int cli_usage(const char *subject, const char *format, ...) CLI_PRINTF(2, 3);
 /* What failed, why, and the way out. A cancelled run says nothing. */
 void cli_error(const struct commit_error *err);
 
-/* The same for what did not stop the tool; nothing with -q. */
+/* The same for what did not stop the tool; nothing with -q, notes with -v only. */
 void cli_warning(const struct commit_error *warning);
 
 /* Fills in *err and returns code. */
