@@ -31,6 +31,9 @@ extern "C" {
 #define COMMIT_API __attribute__((visibility("default")))
 
 enum commit_code {
+	/* of warnings only: worth saying to those who want to know (-v) */
+	COMMIT_NOTE = 1,
+	/* of warnings: something could not be kept */
 	COMMIT_OK = 0,
 	/* failed; nothing changed */
 	COMMIT_EFAILED = -1,
@@ -66,7 +69,13 @@ struct commit_error {
 	char text[COMMIT_ERROR_TEXT_MAX];
 };
 
-#define COMMIT_ERROR_INIT { 0, 0, "", { 0 }, { 0 } }
+#define COMMIT_ERROR_INIT                                                                          \
+	{                                                                                          \
+		0, 0, "", {0},                                                                     \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 
 /*
  * The symbolic name of an errno value ("ENOSPC"), stable for scripts;

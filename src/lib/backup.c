@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "backup.h"
+
+#include "copy.h"
+#include "error.h"
+#include "sys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often a numbered name may be taken by somebody else while we want it. */
+#define PUBLISH_TRIES 16
+
+void lc_backup_init(struct lc_backup *backup)
+{
+	memset(backup, 0, sizeof *backup);
+	lc_stage_init(&backup->stage);
+}
+
+/* The N of "name.~N~", 0 if entry is not of that form. */
+static unsigned long number_of(const char *entry, const char *name)
+{
+	size_t length = strlen(name);
+	unsigned long number;
+	char *end;
+
+	if (strncmp(entry, name, length) != 0 || strncmp(entry + length, ".~", 2) != 0)
+		return 0;
+	entry += length + 2;
+	if (*entry < '1' || *entry > '9')
+		return 0;
+	errno = 0;
+	number = strtoul(entry, &end, 10);
+	return errno == 0 && strcmp(end, "~") == 0 ? number : 0;
+}
+
+/* The highest number among the backups of name; 0 if there is none. */
+static int highest_number(const struct lc_place *place, unsigned long *highest)
+{
+	int fd = lc_sys_open(place->fd, ".", O_RDONLY | O_DIRECTORY);
+	struct dirent *entry;
+	unsigned long number;
+	DIR *dir;
+
+	*highest = 0;
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		lc_sys_drop(&fd);
+		return -ENOMEM;
+	}
+	while ((entry = readdir(dir))) {
+		number = number_of(entry->d_name, place->name);
+		if (number > *highest)
+			*highest = number;
+	}
+	lc_sys_forget(fd);
+	closedir(dir);
+	return 0;
+}
+
+int lc_backup_choose(struct lc_backup *backup, const struct lc_place *place)
+{
+	unsigned long highest = 0;
+	int length, rc = 0;
+
+	if (backup->wish.kind != COMMIT_BACKUP_SIMPLE)
+		rc = highest_number(place, &highest);
+	if (rc)
+		return rc;
+	backup->numbered = backup->wish.kind == COMMIT_BACKUP_NUMBERED || highest > 0;
+	if (backup->numbered)
+		length = snprintf(backup->name, sizeof backup->name, "%s.~%lu~", place->name,
+		                  highest + 1);
+	else
+		length = snprintf(backup->name, sizeof backup->name, "%s%s", place->name,
+		                  backup->wish.suffix);
+	return length < (int)sizeof backup->name ? 0 : -ENAMETOOLONG;
+}
+
+static int copy_content(struct lc_stage *stage, int fd)
+{
+	if (lc_sys_lseek(fd, 0, SEEK_SET) < 0)
+		return -ESPIPE;
+	return lc_copy_all(fd, stage->fd, &stage->end, -1);
+}
+
+int lc_backup_prepare(struct lc_backup *backup, const struct lc_place *place,
+                      const struct lc_backup_wish *wish, int fd, const struct stat *st,
+                      const struct lc_meta_plan *plan, int force, struct commit_error *err)
+{
+	int rc;
+
+	backup->wish = *wish;
+	rc = lc_backup_choose(backup, place);
+	if (!rc)
+		rc = lc_stage_open(&backup->stage, place);
+	if (!rc)
+		rc = copy_content(&backup->stage, fd);
+	if (!rc)
+		rc = lc_stage_link_random(&backup->stage);
+	if (rc)
+		goto out;
+	rc = lc_meta_apply(fd, st, 0, backup->stage.fd, plan, backup->name, err);
+	if (rc)
+		return rc;
+	rc = lc_sys_set_times(backup->stage.fd, st);
+	if (!rc)
+		rc = lc_stage_flush(&backup->stage, force);
+out:
+	if (rc)
+		return lc_error_set(err, COMMIT_EFAILED, -rc, "back up", place->path, NULL);
+	return 0;
+}
+
+/* One try: -EEXIST or -ENOENT if somebody else was faster. */
+static int publish_once(struct lc_backup *backup)
+{
+	int rc = lc_stage_create(&backup->stage, backup->name);
+
+	if (rc == 0) {
+		backup->state = LC_BACKUP_CREATED;
+		return 0;
+	}
+	if (rc != -EEXIST)
+		return rc;
+	if (backup->numbered) {
+		rc = lc_backup_choose(backup, backup->stage.place);
+		return rc ? rc : -EEXIST;
+	}
+	/* Over an older backup, so that it can come back. */
+	rc = lc_stage_exchange(&backup->stage, backup->name);
+	if (rc == 0)
+		backup->state = LC_BACKUP_EXCHANGED;
+	return rc;
+}
+
+int lc_backup_publish(struct lc_backup *backup)
+{
+	int tries, rc = -EEXIST;
+
+	for (tries = 0; (rc == -EEXIST || rc == -ENOENT) && tries < PUBLISH_TRIES; tries++)
+		rc = publish_once(backup);
+	if (rc == -ENOSYS) {
+		/* Without an exchange the older backup goes for good. */
+		rc = lc_stage_replace(&backup->stage, backup->name);
+		if (rc == 0)
+			backup->state = LC_BACKUP_KEPT;
+	}
+	return rc;
+}
+
+int lc_backup_keep(struct lc_backup *backup)
+{
+	int exchanged = backup->state == LC_BACKUP_EXCHANGED;
+
+	backup->state = LC_BACKUP_KEPT;
+	return exchanged ? lc_stage_unlink(&backup->stage) : 0;
+}
+
+void lc_backup_undo(struct lc_backup *backup)
+{
+	if (backup->state == LC_BACKUP_CREATED)
+		lc_sys_unlink(backup->stage.place->fd, backup->name);
+	else if (backup->state == LC_BACKUP_EXCHANGED &&
+	         lc_stage_exchange(&backup->stage, backup->name) != 0)
+		/* The older backup stays under our name rather than nowhere. */
+		lc_stage_forget_name(&backup->stage);
+	backup->state = LC_BACKUP_STAGED;
+}
+
+void lc_backup_release(struct lc_backup *backup)
+{
+	lc_stage_release(&backup->stage);
+}

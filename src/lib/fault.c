@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "fault.h"
+
+#include <commit_error.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FAULTS_MAX 4
+#define ERRNO_MAX 200
+
+enum what { WHAT_ERRNO, WHAT_SHORT, WHAT_KILL };
+
+struct fault {
+	unsigned long at;
+	enum what what;
+	int errnum;
+	int forever;
+	char call[32];
+	unsigned long seen;
+};
+
+static struct {
+	pthread_mutex_t mutex;
+	int ready;
+	int log;
+	unsigned long calls;
+	long open;
+	int count;
+	struct fault faults[FAULTS_MAX];
+} seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1};
+
+/* A test with a typo in its fault must not pass as "nothing fired". */
+static void die(const char *why, const char *word)
+{
+	fprintf(stderr, "COMMIT_FAULT: %s: %s\n", word, why);
+	abort();
+}
+
+static int errno_number(const char *name)
+{
+	int i;
+
+	for (i = 1; i < ERRNO_MAX; i++)
+		if (strcmp(commit_errno_name(i), name) == 0)
+			return i;
+	die("unknown errno", name);
+	return 0;
+}
+
+static void parse_word(struct fault *fault, int index, const char *word)
+{
+	if (index == 0) {
+		fault->at = strtoul(word, NULL, 10);
+		if (fault->at == 0)
+			die("not a number from 1", word);
+	} else if (index == 1 && strcmp(word, "short") == 0) {
+		fault->what = WHAT_SHORT;
+	} else if (index == 1 && strcmp(word, "kill") == 0) {
+		fault->what = WHAT_KILL;
+	} else if (index == 1) {
+		fault->errnum = errno_number(word);
+	} else if (strcmp(word, "forever") == 0) {
+		fault->forever = 1;
+	} else if (strcmp(word, "once") != 0) {
+		snprintf(fault->call, sizeof fault->call, "%s", word);
+	}
+}
+
+static void parse_fault(struct fault *fault, char *spec)
+{
+	char *rest = NULL;
+	char *word;
+	int index = 0;
+
+	for (word = strtok_r(spec, ":", &rest); word; word = strtok_r(NULL, ":", &rest))
+		parse_word(fault, index++, word);
+	if (index < 2)
+		die("wants N:WHAT", spec);
+}
+
+static void log_line(const char *what, unsigned long number, const char *call, const char *detail)
+{
+	char line[160];
+	int length;
+
+	if (seam.log < 0)
+		return;
+	length = snprintf(line, sizeof line, "%s %lu %s %s\n", what, number, call, detail);
+	if (write(seam.log, line, (size_t)length) != length)
+		abort();
+}
+
+static void start(void)
+{
+	const char *spec = getenv("COMMIT_FAULT");
+	const char *log = getenv("COMMIT_FAULT_LOG");
+	char copy[256];
+	char *rest = NULL;
+	char *word;
+
+	seam.ready = 1;
+	if (log) {
+		seam.log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+		if (seam.log < 0)
+			die(strerror(errno), log);
+	}
+	if (!spec)
+		return;
+	snprintf(copy, sizeof copy, "%s", spec);
+	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		if (seam.count == FAULTS_MAX)
+			die("too many faults", spec);
+		parse_fault(&seam.faults[seam.count++], word);
+	}
+}
+
+__attribute__((destructor)) static void finish(void)
+{
+	if (!seam.ready)
+		return;
+	log_line("calls", seam.calls, "-", "-");
+	log_line("leaked", seam.open < 0 ? 0 : (unsigned long)seam.open, "-", "-");
+}
+
+static int matches(struct fault *fault, const char *call, size_t *length)
+{
+	if (fault->call[0] && strcmp(fault->call, call) != 0)
+		return 0;
+	if (fault->what == WHAT_SHORT && (!length || *length < 2))
+		return 0;
+	fault->seen++;
+	return fault->forever ? fault->seen >= fault->at : fault->seen == fault->at;
+}
+
+static int fire(const struct fault *fault, const char *call, size_t *length)
+{
+	switch (fault->what) {
+	case WHAT_KILL:
+		log_line("fired", fault->seen, call, "kill");
+		kill(getpid(), SIGKILL);
+		pause();
+		break;
+	case WHAT_SHORT:
+		log_line("fired", fault->seen, call, "short");
+		*length /= 2;
+		break;
+	case WHAT_ERRNO:
+		log_line("fired", fault->seen, call, commit_errno_name(fault->errnum));
+		return -fault->errnum;
+	}
+	return 0;
+}
+
+int lc_fault_length(const char *call, size_t *length)
+{
+	int i, rc = 0;
+
+	pthread_mutex_lock(&seam.mutex);
+	if (!seam.ready)
+		start();
+	seam.calls++;
+	for (i = 0; i < seam.count && rc == 0; i++)
+		if (matches(&seam.faults[i], call, length))
+			rc = fire(&seam.faults[i], call, length);
+	pthread_mutex_unlock(&seam.mutex);
+	return rc;
+}
+
+int lc_fault(const char *call)
+{
+	return lc_fault_length(call, NULL);
+}
+
+int lc_fault_opened(int fd)
+{
+	if (fd >= 0) {
+		pthread_mutex_lock(&seam.mutex);
+		seam.open++;
+		pthread_mutex_unlock(&seam.mutex);
+	}
+	return fd;
+}
+
+int lc_fault_closed(int fd)
+{
+	if (fd >= 0) {
+		pthread_mutex_lock(&seam.mutex);
+		seam.open--;
+		pthread_mutex_unlock(&seam.mutex);
+	}
+	return fd;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * fault.h - the fault seam: sys asks here before each call to the kernel
+ *
+ * In test builds (LC_FAULT) the environment chooses what happens:
+ *
+ *     COMMIT_FAULT=N:WHAT[:once|forever][:CALL][,...]     up to four faults
+ *     COMMIT_FAULT_LOG=FILE
+ *
+ * At the Nth call (of the name CALL, if given; else of any name) WHAT happens:
+ * an errno name makes it fail, "kill" ends the process by SIGKILL before it,
+ * "short" makes a read, write or copy do half of it. "forever" goes on from
+ * there. The log gets a line "fired N CALL WHAT" for each, and at a normal
+ * exit "calls N" and "leaked N", N the descriptors still open.
+ *
+ * In other builds everything here is nothing.
+ */
+#ifndef LC_FAULT_H
+#define LC_FAULT_H
+
+#include <stddef.h>
+
+#ifdef LC_FAULT
+
+/* 0: go ahead; else the negative errno to fail with. */
+int lc_fault(const char *call);
+
+/* The same for calls with a length, which may be cut down. */
+int lc_fault_length(const char *call, size_t *length);
+
+/* Bookkeeping of descriptors; both return fd. */
+int lc_fault_opened(int fd);
+int lc_fault_closed(int fd);
+
+#else
+
+static inline int lc_fault(const char *call)
+{
+	(void)call;
+	return 0;
+}
+
+static inline int lc_fault_length(const char *call, size_t *length)
+{
+	(void)call;
+	(void)length;
+	return 0;
+}
+
+static inline int lc_fault_opened(int fd)
+{
+	return fd;
+}
+
+static inline int lc_fault_closed(int fd)
+{
+	return fd;
+}
+
+#endif
+
+#endif

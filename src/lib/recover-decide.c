@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "recover-internal.h"
+
+#include "error.h"
+#include "inplace.h"
+#include "sys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Where locks are unknown, what is younger than this may be somebody's who lives. */
+#define LOCKLESS_AGE ((int64_t)24 * 60 * 60)
+
+/* One name of ours in one directory, while it is decided. */
+struct candidate {
+	struct lc_scan *scan;
+	const struct lc_place *dir;
+	const char *name;
+	struct lc_name parsed;
+	struct stat st;
+	int fd;
+	int lockless;
+	struct commit_finding finding;
+	char *path;
+	char target[COMMIT_ERROR_PATH_MAX];
+};
+
+static int graver(int code, int than)
+{
+	static const int order[] = {COMMIT_ECANCELED, COMMIT_ECONFLICT, COMMIT_EUNDECIDED,
+	                            COMMIT_EPENDING,  COMMIT_EFAILED,   COMMIT_OK};
+	size_t i;
+
+	for (i = 0; order[i] != COMMIT_OK; i++) {
+		if (order[i] == than)
+			return 0;
+		if (order[i] == code)
+			return 1;
+	}
+	return 0;
+}
+
+void lc_recover_complain(struct lc_scan *scan, int code, int errnum, const char *what,
+                         const char *path, const char *why)
+{
+	if (!graver(code, scan->code))
+		return;
+	scan->code = code;
+	lc_error_set(scan->err, code, errnum, what, path, why);
+}
+
+void lc_recover_warn(struct lc_scan *scan, int rc, const char *what, const char *path)
+{
+	struct commit_error warning;
+
+	scan->totals.failed++;
+	lc_recover_complain(scan, COMMIT_EFAILED, -rc, what, path, NULL);
+	if (!scan->opt->warn)
+		return;
+	lc_error_set(&warning, COMMIT_OK, -rc, what, path, NULL);
+	scan->opt->warn(scan->opt->context, &warning);
+}
+
+char *lc_recover_join(const char *directory, const char *name)
+{
+	size_t length = strlen(directory);
+	int slash = length > 0 && directory[length - 1] != '/';
+	char *path = malloc(length + strlen(name) + 2);
+
+	if (path)
+		sprintf(path, "%s%s%s", directory, slash ? "/" : "", name);
+	return path;
+}
+
+static void decide(struct candidate *c, enum commit_decision decision, const char *reason)
+{
+	c->finding.decision = decision;
+	c->finding.reason = reason;
+}
+
+/* What was decided could not be carried out. */
+static void failed(struct candidate *c, int rc)
+{
+	c->finding.code = COMMIT_EPENDING;
+	c->finding.errnum = -rc;
+	c->scan->totals.failed++;
+	lc_recover_complain(c->scan, COMMIT_EPENDING, -rc, "recover", c->path, NULL);
+}
+
+static void carried_out(struct candidate *c)
+{
+	c->finding.done = 1;
+	c->scan->totals.repaired++;
+}
+
+static void report(struct candidate *c)
+{
+	struct lc_scan *scan = c->scan;
+
+	scan->totals.found++;
+	if (c->finding.decision == COMMIT_DECIDE_CONFLICT) {
+		c->finding.code = COMMIT_ECONFLICT;
+		scan->totals.conflicts++;
+		lc_recover_complain(scan, COMMIT_ECONFLICT, 0, "recover", c->path,
+		                    c->finding.reason);
+	}
+	if (scan->opt->found)
+		scan->opt->found(scan->opt->context, &c->finding);
+}
+
+/*
+ * Opens and locks: 1 if it is ours to decide about, 0 if it lives or cannot
+ * be opened (decided), -ESTALE if it is gone.
+ */
+static int take(struct candidate *c, int flags)
+{
+	struct stat now;
+	int rc;
+
+	c->fd = lc_sys_open(c->dir->fd, c->name, flags | O_NOFOLLOW | O_NONBLOCK);
+	if (c->fd == -ENOENT)
+		return -ESTALE;
+	if (c->fd < 0) {
+		decide(c, COMMIT_DECIDE_FOREIGN, "cannot be opened by this user");
+		c->finding.errnum = -c->fd;
+		return 0;
+	}
+	rc = lc_sys_lock(c->fd);
+	if (rc == -EWOULDBLOCK) {
+		decide(c, COMMIT_DECIDE_LIVE, "its process holds the lock");
+		return 0;
+	}
+	c->lockless = rc != 0;
+	if (c->lockless && (lc_name_this_boot(&c->parsed) || c->finding.age < LOCKLESS_AGE)) {
+		decide(c, COMMIT_DECIDE_LIVE, "no locks on this file system, and it may be alive");
+		return 0;
+	}
+	/* Its maker may have published or removed it while we waited. */
+	if (lc_sys_lstat(c->dir->fd, c->name, &now) != 0 || now.st_ino != c->st.st_ino)
+		return -ESTALE;
+	return 1;
+}
+
+static int too_young(struct candidate *c)
+{
+	if (c->finding.age >= c->scan->opt->older_than)
+		return 0;
+	decide(c, COMMIT_DECIDE_YOUNG, "younger than --older-than");
+	return 1;
+}
+
+static int dry(const struct candidate *c)
+{
+	return (c->scan->opt->flags & COMMIT_RECOVER_DRY_RUN) != 0;
+}
+
+static void remove_file(struct candidate *c, const char *reason)
+{
+	int rc;
+
+	decide(c, COMMIT_DECIDE_REMOVE, reason);
+	if (dry(c))
+		return;
+	rc = lc_sys_unlink(c->dir->fd, c->name);
+	if (rc)
+		failed(c, rc);
+	else
+		carried_out(c);
+}
+
+static int handle_staged(struct candidate *c)
+{
+	int rc;
+
+	if (!S_ISREG(c->st.st_mode) || !lc_name_proven(&c->parsed, c->dir->inode)) {
+		decide(c, COMMIT_DECIDE_UNPROVEN, "not made by libcommit for this directory");
+		return 0;
+	}
+	rc = take(c, O_RDONLY);
+	if (rc == 1 && !too_young(c))
+		remove_file(c, "staged by a process that is gone");
+	return rc;
+}
+
+/*
+ * Under such a name stands the staged file, or the version that it was meant to
+ * replace. Anything else is a version that somebody wrote in between.
+ */
+static int handle_displaced(struct candidate *c)
+{
+	int rc;
+
+	if (!S_ISREG(c->st.st_mode)) {
+		decide(c, COMMIT_DECIDE_UNPROVEN, "not made by libcommit for this directory");
+		return 0;
+	}
+	rc = take(c, O_RDONLY);
+	if (rc != 1 || too_young(c))
+		return rc;
+	if (lc_name_is_staged(&c->parsed, c->dir->inode, &c->st))
+		remove_file(c, "staged by a process that is gone");
+	else if (lc_name_is_expected(&c->parsed, c->dir->inode, &c->st))
+		remove_file(c, "the version that a finished save has replaced");
+	else
+		decide(c, COMMIT_DECIDE_CONFLICT,
+		       "a version of a file that a save displaced by accident, or a copied name; "
+		       "compare it with the file and remove one");
+	return rc;
+}
+
+/* The one file in a stage directory; 0 if there are more, or others. */
+static int only_entry(int fd, char name[256])
+{
+	int copy = lc_sys_open(fd, ".", O_RDONLY | O_DIRECTORY);
+	struct dirent *entry;
+	DIR *dir;
+	int count = 0;
+
+	if (copy < 0)
+		return 0;
+	dir = fdopendir(copy);
+	if (!dir) {
+		lc_sys_drop(&copy);
+		return 0;
+	}
+	name[0] = '\0';
+	while ((entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		count++;
+		snprintf(name, 256, "%s", entry->d_name);
+	}
+	lc_sys_forget(copy);
+	closedir(dir);
+	return count <= 1;
+}
+
+static int holds_one_file(struct candidate *c, char name[256])
+{
+	struct stat st;
+
+	if (!only_entry(c->fd, name))
+		return 0;
+	return !name[0] || (lc_sys_lstat(c->fd, name, &st) == 0 && S_ISREG(st.st_mode));
+}
+
+static void remove_directory(struct candidate *c, const char *inside)
+{
+	int rc = 0;
+
+	decide(c, COMMIT_DECIDE_REMOVE, "staged for a validator by a process that is gone");
+	if (dry(c))
+		return;
+	if (inside[0])
+		rc = lc_sys_unlink(c->fd, inside);
+	if (!rc)
+		rc = lc_sys_rmdir(c->dir->fd, c->name);
+	if (rc)
+		failed(c, rc);
+	else
+		carried_out(c);
+}
+
+static int handle_stage_dir(struct candidate *c)
+{
+	char inside[256];
+	int rc;
+
+	if (!S_ISDIR(c->st.st_mode) || !lc_name_proven(&c->parsed, c->dir->inode)) {
+		decide(c, COMMIT_DECIDE_UNPROVEN, "not made by libcommit for this directory");
+		return 0;
+	}
+	rc = take(c, O_RDONLY | O_DIRECTORY);
+	if (rc != 1 || too_young(c))
+		return rc;
+	if (!holds_one_file(c, inside))
+		decide(c, COMMIT_DECIDE_UNPROVEN, "holds files that libcommit did not put there");
+	else
+		remove_directory(c, inside);
+	return rc;
+}
+
+static void name_target(struct candidate *c, const struct lc_inplace_case *found)
+{
+	char *path = NULL;
+
+	if (found->journal.flags & LC_JOURNAL_BESIDE)
+		path = lc_recover_join(c->dir->path, found->journal.target);
+	snprintf(c->target, sizeof c->target, "%s", path ? path : found->journal.target);
+	free(path);
+}
+
+/* In the journal directory only what was asked for is looked at. */
+static int wanted(const struct candidate *c)
+{
+	const char *only = c->scan->only;
+	size_t length;
+
+	if (!only)
+		return 1;
+	length = strlen(only);
+	if (strncmp(c->target, only, length) != 0)
+		return 0;
+	return c->target[length] == '\0' || c->target[length] == '/' || only[length - 1] == '/';
+}
+
+static void replay(struct candidate *c, struct lc_inplace_case *found)
+{
+	int rc;
+
+	decide(c, COMMIT_DECIDE_ROLL_FORWARD, "committed, and nobody has written it since");
+	if (dry(c))
+		return;
+	rc = lc_inplace_replay(found);
+	if (rc)
+		failed(c, rc);
+	else
+		carried_out(c);
+}
+
+static int decide_in_place(struct candidate *c, struct lc_inplace_case *found)
+{
+	int rc = lc_inplace_examine(found);
+
+	name_target(c, found);
+	if (!wanted(c))
+		return -ESTALE;
+	if (rc == 0) {
+		replay(c, found);
+	} else if (rc == -ESTALE) {
+		decide(c, COMMIT_DECIDE_CONFLICT, found->reason);
+	} else if (rc == -EBUSY) {
+		decide(c, COMMIT_DECIDE_LIVE, "somebody holds a lock on the edited file");
+	} else {
+		decide(c, COMMIT_DECIDE_ROLL_FORWARD, "cannot be looked at now");
+		failed(c, rc);
+	}
+	return 0;
+}
+
+static int handle_in_place(struct candidate *c)
+{
+	struct lc_inplace_case found = {.home = c->dir, .name = c->name, .target = -1};
+	int rc;
+
+	if (!S_ISREG(c->st.st_mode) || !lc_name_proven(&c->parsed, c->dir->inode)) {
+		decide(c, COMMIT_DECIDE_UNPROVEN, "not made by libcommit for this directory");
+		return 0;
+	}
+	/* A journal tells what to write where: only one's own is obeyed. */
+	if (c->st.st_uid != geteuid()) {
+		decide(c, COMMIT_DECIDE_FOREIGN, "the journal of another user");
+		return 0;
+	}
+	rc = take(c, O_RDONLY);
+	if (rc != 1 || too_young(c))
+		return rc;
+	found.fd = c->fd;
+	rc = decide_in_place(c, &found);
+	lc_inplace_case_release(&found);
+	return rc;
+}
+
+static int handle_kind(struct candidate *c)
+{
+	static const enum commit_finding_kind kinds[] = {
+	        COMMIT_FOUND_STAGED, COMMIT_FOUND_STAGE_DIR, COMMIT_FOUND_STAGED,
+	        COMMIT_FOUND_IN_PLACE};
+
+	c->finding.kind = kinds[c->parsed.kind];
+	switch (c->parsed.kind) {
+	case LC_NAME_STAGED:
+		return handle_staged(c);
+	case LC_NAME_STAGE_DIR:
+		return handle_stage_dir(c);
+	case LC_NAME_DISPLACED:
+		return handle_displaced(c);
+	default:
+		return handle_in_place(c);
+	}
+}
+
+void lc_recover_handle(struct lc_scan *scan, const struct lc_place *dir, const char *name,
+                       const struct lc_name *parsed)
+{
+	struct candidate c = {.scan = scan, .dir = dir, .name = name, .parsed = *parsed, .fd = -1};
+	time_t now = time(NULL);
+	int rc = lc_sys_lstat(dir->fd, name, &c.st);
+
+	if (rc == -ENOENT)
+		return;
+	c.path = lc_recover_join(dir->path, name);
+	if (rc || !c.path) {
+		lc_recover_warn(scan, rc ? rc : -ENOMEM, "look at", dir->path);
+		free(c.path);
+		return;
+	}
+	c.finding.path = c.path;
+	c.finding.target = c.target;
+	c.finding.size = (uint64_t)c.st.st_size;
+	c.finding.owner = c.st.st_uid;
+	c.finding.age = now > c.st.st_ctime ? now - c.st.st_ctime : 0;
+	if (handle_kind(&c) != -ESTALE)
+		report(&c);
+	lc_sys_drop(&c.fd);
+	free(c.path);
+}

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "recover-internal.h"
+
+#include "error.h"
+#include "inplace.h"
+#include "sys.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* A look at cancel_fd costs more than an entry does. */
+#define ENTRIES_PER_LOOK 256
+
+void commit_recover_options_init(struct commit_recover_options *opt)
+{
+	memset(opt, 0, sizeof *opt);
+	opt->size = sizeof *opt;
+	opt->cancel_fd = -1;
+}
+
+static void scan_directory(struct lc_scan *scan, struct lc_place *dir);
+
+static void descend(struct lc_scan *scan, const struct lc_place *parent, const char *name)
+{
+	struct lc_place dir = {.fd = -1};
+	struct stat st;
+	int rc;
+
+	rc = dir.fd = lc_sys_open(parent->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP)
+		return;
+	dir.path = lc_recover_join(parent->path, name);
+	if (rc >= 0)
+		rc = dir.path ? lc_sys_fstat(dir.fd, &st) : -ENOMEM;
+	if (rc < 0)
+		lc_recover_warn(scan, rc, "read directory", dir.path ? dir.path : parent->path);
+	dir.readable = 1;
+	dir.inode = rc == 0 ? st.st_ino : 0;
+	if (rc == 0 && (!(scan->opt->flags & COMMIT_RECOVER_ONE_FS) || st.st_dev == scan->device))
+		scan_directory(scan, &dir);
+	lc_dir_release(&dir);
+}
+
+/* d_type saves a stat per file where the file system fills it in. */
+static int is_directory(const struct lc_place *dir, const struct dirent *entry)
+{
+	struct stat st;
+
+	if (entry->d_type != DT_UNKNOWN)
+		return entry->d_type == DT_DIR;
+	return lc_sys_lstat(dir->fd, entry->d_name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static void scan_entry(struct lc_scan *scan, const struct lc_place *dir, const struct dirent *entry)
+{
+	struct lc_name parsed;
+
+	if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+		return;
+	scan->totals.scanned++;
+	lc_name_parse(entry->d_name, &parsed);
+	if (parsed.kind != LC_NAME_NONE)
+		lc_recover_handle(scan, dir, entry->d_name, &parsed);
+	else if ((scan->opt->flags & COMMIT_RECOVER_TREE) && is_directory(dir, entry))
+		descend(scan, dir, entry->d_name);
+}
+
+static int is_cancelled(struct lc_scan *scan, const struct lc_place *dir)
+{
+	if (!scan->cancelled && scan->opt->cancel_fd >= 0 &&
+	    scan->totals.scanned % ENTRIES_PER_LOOK == 0 &&
+	    lc_sys_wait(-1, scan->opt->cancel_fd, 0) == -ECANCELED) {
+		lc_recover_complain(scan, COMMIT_ECANCELED, ECANCELED, "scan", dir->path, NULL);
+		scan->cancelled = 1;
+	}
+	return scan->cancelled;
+}
+
+static void scan_directory(struct lc_scan *scan, struct lc_place *dir)
+{
+	int copy = lc_sys_open(dir->fd, ".", O_RDONLY | O_DIRECTORY);
+	DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
+	struct dirent *entry;
+
+	if (!stream) {
+		lc_recover_warn(scan, copy < 0 ? copy : -ENOMEM, "read directory", dir->path);
+		lc_sys_drop(&copy);
+		return;
+	}
+	lc_sys_forget(copy);
+	for (;;) {
+		errno = 0;
+		entry = readdir(stream);
+		if (!entry)
+			break;
+		if (is_cancelled(scan, dir))
+			break;
+		scan_entry(scan, dir, entry);
+	}
+	if (!scan->cancelled && errno)
+		lc_recover_warn(scan, -errno, "read directory", dir->path);
+	closedir(stream);
+}
+
+/* A file: what an interrupted edit of it has left beside it. */
+static void scan_file(struct lc_scan *scan, const char *path)
+{
+	struct lc_place dir;
+	struct lc_name parsed;
+	struct commit_error err;
+	char name[LC_NAME_SIZE];
+	struct stat st;
+	uint64_t before = scan->totals.found;
+	int rc = lc_dir_resolve(path, COMMIT_SYMLINK_FOLLOW, &dir, &err);
+	char *slash;
+
+	if (rc) {
+		lc_recover_complain(scan, rc, err.errnum, err.operation, path, err.text);
+		return;
+	}
+	rc = lc_name_make_in_place(dir.inode, dir.name, name);
+	/* From here on the place stands for the directory, not for the file. */
+	slash = strrchr(dir.path, '/');
+	strcpy(slash ? slash + (slash == dir.path) : dir.path, slash ? "" : ".");
+	lc_name_parse(name, &parsed);
+	if (!rc)
+		lc_recover_handle(scan, &dir, name, &parsed);
+	if (scan->totals.found == before && lc_sys_lstat(dir.fd, dir.name, &st) == -ENOENT)
+		lc_recover_complain(scan, COMMIT_EFAILED, ENOENT, "look at", path, NULL);
+	lc_dir_release(&dir);
+}
+
+/* The journals of edits at or below path that could not live beside their file. */
+static void scan_registry(struct lc_scan *scan, const char *path)
+{
+	unsigned flags = scan->opt->flags;
+	struct commit_recover_options flat = *scan->opt;
+	const struct commit_recover_options *opt = scan->opt;
+	struct lc_place registry;
+	char *absolute;
+
+	if (lc_inplace_registry(scan->opt->journal_dir, 0, &registry) != 0)
+		return;
+	absolute = realpath(path, NULL);
+	flat.flags = flags & ~COMMIT_RECOVER_TREE;
+	scan->only = absolute;
+	scan->opt = &flat;
+	if (absolute)
+		scan_directory(scan, &registry);
+	scan->opt = opt;
+	scan->only = NULL;
+	free(absolute);
+	lc_dir_release(&registry);
+}
+
+static void scan_path(struct lc_scan *scan, const char *path)
+{
+	struct lc_place dir = {.fd = -1};
+	struct stat st;
+	int rc;
+
+	rc = dir.fd = lc_sys_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+	if (rc == -ENOTDIR || rc == -ENOENT) {
+		scan_file(scan, path);
+		return;
+	}
+	if (rc >= 0)
+		rc = lc_sys_fstat(dir.fd, &st);
+	dir.path = strdup(path);
+	if (rc < 0 || !dir.path) {
+		lc_recover_complain(scan, COMMIT_EFAILED, rc < 0 ? -rc : ENOMEM, "open", path,
+		                    NULL);
+	} else {
+		dir.readable = 1;
+		dir.inode = st.st_ino;
+		scan->device = st.st_dev;
+		scan_directory(scan, &dir);
+	}
+	lc_dir_release(&dir);
+}
+
+static void add_totals(struct commit_recover_totals *to, const struct commit_recover_totals *from)
+{
+	to->scanned += from->scanned;
+	to->found += from->found;
+	to->repaired += from->repaired;
+	to->failed += from->failed;
+	to->conflicts += from->conflicts;
+}
+
+int commit_recover_scan(const char *path, const struct commit_recover_options *opt,
+                        struct commit_recover_totals *totals, struct commit_error *err)
+{
+	struct commit_recover_options defaults;
+	struct lc_scan scan = {.err = err, .code = COMMIT_OK};
+
+	if (!opt) {
+		commit_recover_options_init(&defaults);
+		opt = &defaults;
+	}
+	if (opt->size != sizeof *opt)
+		return lc_error_set(err, COMMIT_EUSAGE, EINVAL, "scan", path,
+		                    "options were not set up by commit_recover_options_init");
+	scan.opt = opt;
+	scan_path(&scan, path);
+	if (!scan.cancelled)
+		scan_registry(&scan, path);
+	if (totals)
+		add_totals(totals, &scan.totals);
+	return scan.code;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * sys.h - the one seam between libcommit and the kernel
+ *
+ * Every call returns 0, a descriptor or a count on success and a negative
+ * errno on failure; errno itself is not used. Descriptors are opened with
+ * O_CLOEXEC. Nothing here retries, loops or decides: that is for higher
+ * floors. Every call asks the fault seam first (fault.h) under the name that
+ * its comment gives.
+ *
+ * Where a call is missing on a system it returns -ENOSYS and the caller has a
+ * fallback.
+ */
+#ifndef LC_SYS_H
+#define LC_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* "open": without O_CREAT */
+int lc_sys_open(int dirfd, const char *name, int flags);
+/* "create": exclusive */
+int lc_sys_create(int dirfd, const char *name, int flags, mode_t mode);
+/* "tmpfile": an unnamed file in the directory; -EOPNOTSUPP where it is unknown */
+int lc_sys_tmpfile(int dirfd, int flags, mode_t mode);
+/* "close": the descriptor is gone in any case */
+int lc_sys_close(int fd);
+/* closes *fd if it is one and sets it to -1; for clean-up, asks no seam */
+void lc_sys_drop(int *fd);
+/* fd now belongs to somebody else, such as a DIR, who closes it */
+void lc_sys_forget(int fd);
+/* "dup" */
+int lc_sys_dup(int fd);
+
+/* "read", "write", "pread", "pwrite": as the system call, may be short */
+ssize_t lc_sys_read(int fd, void *buffer, size_t length);
+ssize_t lc_sys_write(int fd, const void *buffer, size_t length);
+ssize_t lc_sys_pread(int fd, void *buffer, size_t length, off_t offset);
+ssize_t lc_sys_pwrite(int fd, const void *buffer, size_t length, off_t offset);
+/* "lseek" */
+off_t lc_sys_lseek(int fd, off_t offset, int whence);
+/* "truncate", "allocate" (size grows), "reserve" (size stays) */
+int lc_sys_ftruncate(int fd, off_t length);
+int lc_sys_reserve(int fd, off_t offset, off_t length);
+
+/* "clone": whole file; "clonerange": part; -EOPNOTSUPP where impossible */
+int lc_sys_clone(int to, int from);
+int lc_sys_clone_range(int to, off_t to_offset, int from, off_t from_offset, off_t length);
+/* "copyrange", "sendfile": from and to at the given offsets, advanced */
+ssize_t lc_sys_copy_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t length);
+ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length);
+
+/* "stat", "access", "readlink", "statfs" */
+int lc_sys_fstat(int fd, struct stat *st);
+/* does not follow a symbolic link */
+int lc_sys_lstat(int dirfd, const char *name, struct stat *st);
+/* with the effective ids */
+int lc_sys_access(int dirfd, const char *name, int how);
+ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size);
+/* the file system's magic number, see statfs(2) */
+int lc_sys_fs_type(int fd, long *type);
+/* an id that survives a remount: of the UUID where it can be had, else f_fsid */
+int lc_sys_fs_id(int fd, uint64_t *id);
+
+/* "fsync", "syncfs": counted for lc_sys_flushes */
+int lc_sys_fsync(int fd);
+int lc_sys_syncfs(int fd);
+/* flush calls of this thread so far */
+unsigned lc_sys_flushes(void);
+
+/* "linkfd": names an unnamed or open file; "link": by name */
+int lc_sys_link_fd(int fd, int dirfd, const char *name);
+int lc_sys_link(int from_dir, const char *from, int to_dir, const char *to);
+/* "rename"; "noreplace": -EEXIST if to exists; "exchange": both exist */
+int lc_sys_rename(int from_dir, const char *from, int to_dir, const char *to);
+int lc_sys_rename_new(int from_dir, const char *from, int to_dir, const char *to);
+int lc_sys_exchange(int from_dir, const char *from, int to_dir, const char *to);
+/* "unlink", "rmdir", "mkdir" */
+int lc_sys_unlink(int dirfd, const char *name);
+int lc_sys_rmdir(int dirfd, const char *name);
+int lc_sys_mkdir(int dirfd, const char *name, mode_t mode);
+
+/* "utimens": access and modification time of st */
+int lc_sys_set_times(int fd, const struct stat *st);
+/* "chmod", "chown"; -1 leaves an id alone */
+int lc_sys_fchmod(int fd, mode_t mode);
+int lc_sys_fchown(int fd, uid_t uid, gid_t gid);
+/* "listxattr", "getxattr", "setxattr", "removexattr" */
+ssize_t lc_sys_listxattr(int fd, char *list, size_t size);
+ssize_t lc_sys_getxattr(int fd, const char *name, void *value, size_t size);
+int lc_sys_setxattr(int fd, const char *name, const void *value, size_t size);
+int lc_sys_removexattr(int fd, const char *name);
+/* "acl": copies the access ACL; -ENOSYS in a build without libacl */
+int lc_sys_copy_acl(int from, int to);
+
+/* "flock": exclusive, does not wait; -EWOULDBLOCK: held by someone else */
+int lc_sys_lock(int fd);
+int lc_sys_unlock(int fd);
+
+/* "random": length random bytes */
+int lc_sys_random(void *buffer, size_t length);
+
+/*
+ * Waits up to timeout_ms (-1: for ever) until fd is readable; fd and cancel_fd
+ * may be -1. Returns 0, or -ECANCELED when cancel_fd became readable, or
+ * -ETIMEDOUT. Interruptions by handlers do not count.
+ */
+int lc_sys_wait(int fd, int cancel_fd, int timeout_ms);
+/* milliseconds of a clock that is never set */
+int64_t lc_sys_clock_ms(void);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: ISC */
+/* commit-recover - finish or remove what interrupted saves left behind */
+#include <config.h>
+
+#include "cli.h"
+#include "recover-options.h"
+#include "recover-owner.h"
+#include "recover-report.h"
+#include "signals.h"
+
+struct run {
+	const struct recover_options *options;
+	struct recover_tally tally;
+	struct recover_owner_jobs jobs;
+};
+
+static void found(void *context, const struct commit_finding *finding)
+{
+	struct run *run = context;
+
+	/* what its owner deals with later is reported then */
+	if (!run->options->as_owner || !recover_owner_add(&run->jobs, finding))
+		recover_report_finding(run->options, &run->tally, finding);
+}
+
+static void warn(void *context, const struct commit_error *warning)
+{
+	(void)context;
+	cli_warning(warning);
+}
+
+static void scan_path(struct run *run, const char *path)
+{
+	struct commit_recover_options scan = run->options->scan;
+	struct commit_recover_totals totals = {0};
+	struct commit_error err = COMMIT_ERROR_INIT;
+	int rc;
+
+	scan.cancel_fd = signals_cancel_fd();
+	scan.found = found;
+	scan.warn = warn;
+	scan.context = run;
+	rc = commit_recover_scan(path, &scan, &totals, &err);
+	if (rc < 0)
+		cli_error(&err);
+	run->tally.scanned += totals.scanned;
+	run->tally.code = recover_graver(run->tally.code, rc);
+}
+
+static int recover(struct run *run)
+{
+	const struct recover_options *options = run->options;
+	struct commit_error err = COMMIT_ERROR_INIT;
+
+	for (int i = 0; i < options->path_count && run->tally.code != COMMIT_ECANCELED; i++)
+		scan_path(run, options->paths[i]);
+	recover_owner_run(&run->jobs, options, &run->tally);
+	recover_owner_release(&run->jobs);
+	if (options->prom != NULL && run->tally.code != COMMIT_ECANCELED) {
+		int rc = recover_write_metrics(options, &run->tally, &err);
+
+		if (rc < 0)
+			cli_error(&err);
+		run->tally.code = recover_graver(run->tally.code, rc);
+	}
+	return recover_status(options, &run->tally);
+}
+
+int main(int argc, char **argv)
+{
+	struct recover_options options;
+	struct run run = {.options = &options};
+	struct commit_error err = COMMIT_ERROR_INIT;
+	int status;
+	int rc;
+
+	cli_start("commit-recover");
+	rc = recover_options_parse(&options, argc, argv);
+	if (rc == COMMIT_OK && (rc = signals_open(&err)) < 0)
+		cli_error(&err);
+	if (rc == COMMIT_OK) {
+		status = recover(&run);
+		recover_report_run(&options, &run.tally, status);
+		/* findings that nobody could read are a failure, if nothing graver happened */
+		if ((options.json || recover_count(&run.tally) > 0) && cli_flush() != COMMIT_OK &&
+		    status == 0)
+			status = -COMMIT_EFAILED;
+	} else {
+		status = cli_exit(rc);
+	}
+	recover_options_release(&options);
+	return status;
+}

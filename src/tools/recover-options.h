@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/* recover-options.h - the command line of commit-recover, and its list of paths */
+#ifndef RECOVER_OPTIONS_H
+#define RECOVER_OPTIONS_H
+
+#include <commit.h>
+
+#include <stdbool.h>
+
+struct recover_options {
+	/* from the command line, else from the configuration file */
+	char **paths;
+	int path_count;
+	const char *config;
+	/* where to write metrics, or NULL */
+	const char *prom;
+	bool as_owner;
+	bool repaired_ok;
+	bool json;
+	struct commit_recover_options scan;
+};
+
+/*
+ * Returns 0, ARGS_DONE after --help or --version, or a code after having said
+ * why. recover_options_release frees the list of paths in every case.
+ */
+int recover_options_parse(struct recover_options *options, int argc, char **argv);
+void recover_options_release(struct recover_options *options);
+
+#endif

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: ISC */
+#include <config.h>
+
+#include "recover-report.h"
+
+#include "cli.h"
+#include "jsonl.h"
+#include "signals.h"
+
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const char *const decision_names[RECOVER_DECISIONS] = {
+        [COMMIT_DECIDE_LIVE] = "live",         [COMMIT_DECIDE_YOUNG] = "young",
+        [COMMIT_DECIDE_UNPROVEN] = "unproven", [COMMIT_DECIDE_FOREIGN] = "foreign",
+        [COMMIT_DECIDE_REMOVE] = "remove",     [COMMIT_DECIDE_ROLL_FORWARD] = "roll-forward",
+        [COMMIT_DECIDE_CONFLICT] = "conflict",
+};
+
+static const char *kind_name(enum commit_finding_kind kind)
+{
+	switch (kind) {
+	case COMMIT_FOUND_STAGED:
+		return "staged";
+	case COMMIT_FOUND_STAGE_DIR:
+		return "stage-dir";
+	case COMMIT_FOUND_IN_PLACE:
+		return "in-place";
+	}
+	return "unknown";
+}
+
+static int gravity(int code)
+{
+	static const int order[] = {COMMIT_EFAILED, COMMIT_EPENDING, COMMIT_EUNDECIDED,
+	                            COMMIT_ECONFLICT, COMMIT_ECANCELED};
+
+	if (code == COMMIT_OK)
+		return 0;
+	for (int i = 0; i < (int)(sizeof(order) / sizeof(order[0])); i++)
+		if (order[i] == code)
+			return i + 2;
+	return 1;
+}
+
+int recover_graver(int a, int b)
+{
+	return gravity(a) >= gravity(b) ? a : b;
+}
+
+/* "3m", "12h", "7d": the largest unit that leaves at least two of it. */
+static const char *format_age(int64_t seconds, char *text, size_t size)
+{
+	const int64_t minute = 60;
+	const int64_t hour = 60 * minute;
+	const int64_t day = 24 * hour;
+
+	if (seconds < 2 * minute)
+		snprintf(text, size, "%" PRId64 "s", seconds);
+	else if (seconds < 2 * hour)
+		snprintf(text, size, "%" PRId64 "m", seconds / minute);
+	else if (seconds < 2 * day)
+		snprintf(text, size, "%" PRId64 "h", seconds / hour);
+	else
+		snprintf(text, size, "%" PRId64 "d", seconds / day);
+	return text;
+}
+
+static const char *owner_name(uid_t owner, char *text, size_t size)
+{
+	const struct passwd *known = getpwuid(owner);
+
+	if (known != NULL)
+		snprintf(text, size, "%s", known->pw_name);
+	else
+		snprintf(text, size, "%ju", (uintmax_t)owner);
+	return text;
+}
+
+static void print_line(const struct commit_finding *finding)
+{
+	char age[32];
+	char owner[256];
+	bool made_for = finding->target != NULL && finding->target[0] != '\0';
+
+	cli_print("%s %s %s: age %s, %" PRIu64 " bytes, owner %s%s%s: %s%s%s",
+	          decision_names[finding->decision], kind_name(finding->kind), finding->path,
+	          format_age(finding->age, age, sizeof(age)), finding->size,
+	          owner_name(finding->owner, owner, sizeof(owner)), made_for ? ", for " : "",
+	          made_for ? finding->target : "", finding->reason,
+	          finding->code != COMMIT_OK ? "; not done: " : "",
+	          finding->code != COMMIT_OK ? commit_errno_name(finding->errnum) : "");
+}
+
+static void print_object(const struct commit_finding *finding)
+{
+	struct json_t *line = jsonl_new();
+	char owner[256];
+	bool failed = finding->code != COMMIT_OK && finding->errnum != 0;
+
+	jsonl_text(line, "decision", decision_names[finding->decision]);
+	jsonl_text(line, "kind", kind_name(finding->kind));
+	jsonl_path(line, "path", finding->path);
+	jsonl_path(line, "target",
+	           finding->target != NULL && finding->target[0] != '\0' ? finding->target : NULL);
+	jsonl_number(line, "age", (uint64_t)finding->age);
+	jsonl_number(line, "size", finding->size);
+	jsonl_number(line, "uid", finding->owner);
+	jsonl_text(line, "owner", owner_name(finding->owner, owner, sizeof(owner)));
+	jsonl_text(line, "reason", finding->reason);
+	jsonl_bool(line, "done", finding->done != 0);
+	jsonl_number(line, "code", (uint64_t)-finding->code);
+	jsonl_text(line, "errno", failed ? commit_errno_name(finding->errnum) : NULL);
+	jsonl_print(line);
+}
+
+void recover_report_finding(const struct recover_options *options, struct recover_tally *tally,
+                            const struct commit_finding *finding)
+{
+	tally->decisions[finding->decision]++;
+	tally->repaired += finding->done != 0;
+	tally->failed += finding->code != COMMIT_OK;
+	tally->conflicts += finding->decision == COMMIT_DECIDE_CONFLICT;
+	if (finding->decision == COMMIT_DECIDE_LIVE && !cli.verbose)
+		return;
+	if (options->json)
+		print_object(finding);
+	else
+		print_line(finding);
+	/* what was done is known even if we are killed before the end */
+	cli_push();
+}
+
+void recover_tally_add(struct recover_tally *sum, const struct recover_tally *more)
+{
+	for (int i = 0; i < RECOVER_DECISIONS; i++)
+		sum->decisions[i] += more->decisions[i];
+	sum->scanned += more->scanned;
+	sum->repaired += more->repaired;
+	sum->failed += more->failed;
+	sum->conflicts += more->conflicts;
+	sum->code = recover_graver(sum->code, more->code);
+}
+
+int recover_status(const struct recover_options *options, const struct recover_tally *tally)
+{
+	enum { REPAIRED = 10 };
+	int code = tally->code;
+
+	if (tally->conflicts > 0)
+		code = recover_graver(code, COMMIT_ECONFLICT);
+	if (code != COMMIT_OK)
+		return cli_exit(code);
+	return tally->repaired > 0 && !options->repaired_ok ? REPAIRED : 0;
+}
+
+uint64_t recover_count(const struct recover_tally *tally)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < RECOVER_DECISIONS; i++)
+		sum += tally->decisions[i];
+	return sum;
+}
+
+void recover_report_run(const struct recover_options *options, const struct recover_tally *tally,
+                        int status)
+{
+	struct json_t *line = options->json ? jsonl_new() : NULL;
+
+	if (cli.verbose)
+		cli_say(NULL,
+		        "%" PRIu64 " directory entries, %" PRIu64 " findings, %" PRIu64
+		        " repaired, %" PRIu64 " not, %" PRIu64 " to be decided by a person",
+		        tally->scanned, recover_count(tally), tally->repaired, tally->failed,
+		        tally->conflicts);
+	jsonl_bool(line, "summary", true);
+	jsonl_bool(line, "would", (options->scan.flags & COMMIT_RECOVER_DRY_RUN) != 0);
+	jsonl_number(line, "scanned", tally->scanned);
+	jsonl_number(line, "found", recover_count(tally));
+	for (int i = 0; i < RECOVER_DECISIONS; i++)
+		jsonl_number(line, decision_names[i], tally->decisions[i]);
+	jsonl_number(line, "repaired", tally->repaired);
+	jsonl_number(line, "failed", tally->failed);
+	jsonl_number(line, "conflicts", tally->conflicts);
+	jsonl_number(line, "exit", (uint64_t)status);
+	jsonl_print(line);
+}
+
+int recover_write_metrics(const struct recover_options *options, const struct recover_tally *tally,
+                          struct commit_error *err)
+{
+	struct commit_save_options save;
+	char *text = NULL;
+	size_t length = 0;
+	FILE *stream = open_memstream(&text, &length);
+	int rc;
+
+	commit_save_options_init(&save);
+	save.cancel_fd = signals_cancel_fd();
+	if (stream != NULL) {
+		fputs("# HELP commit_recover_findings What interrupted saves left, by decision.\n"
+		      "# TYPE commit_recover_findings gauge\n",
+		      stream);
+		for (int i = 0; i < RECOVER_DECISIONS; i++)
+			fprintf(stream, "commit_recover_findings{decision=\"%s\"} %" PRIu64 "\n",
+			        decision_names[i], tally->decisions[i]);
+		fprintf(stream,
+		        "# HELP commit_recover_last_run_timestamp_seconds When this was counted.\n"
+		        "# TYPE commit_recover_last_run_timestamp_seconds gauge\n"
+		        "commit_recover_last_run_timestamp_seconds %jd\n",
+		        (intmax_t)time(NULL));
+	}
+	if (stream == NULL || fclose(stream) != 0)
+		rc = cli_fail(err, COMMIT_EFAILED, 0, "write", options->prom, "out of memory");
+	else
+		rc = commit_save_bytes(options->prom, text, length, &save, NULL, err);
+	free(text);
+	return rc;
+}

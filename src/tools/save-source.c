@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: ISC */
+#include <config.h>
+
+#include "save-source.h"
+
+#include "child.h"
+#include "cli.h"
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+static int open_path(struct source *source, const char *path, struct commit_error *err)
+{
+	/* O_NONBLOCK: a FIFO without a writer shall not keep us from being cancelled */
+	source->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (source->fd < 0)
+		return cli_fail(err, COMMIT_EFAILED, errno, "open", path, "%s", strerror(errno));
+	source->opened = true;
+	if (fstat(source->fd, &source->st) != 0)
+		return cli_fail(err, COMMIT_EFAILED, errno, "stat", path, "%s", strerror(errno));
+	if (S_ISDIR(source->st.st_mode))
+		return cli_fail(err, COMMIT_EFAILED, EISDIR, "read", path,
+		                "it is a directory; SRC must be a file");
+	return COMMIT_OK;
+}
+
+static int open_stdin(struct source *source, struct commit_error *err)
+{
+	source->fd = STDIN_FILENO;
+	if (cli_was_closed(STDIN_FILENO))
+		return cli_fail(err, COMMIT_EFAILED, EBADF, "read", "standard input",
+		                "it is closed; give the content by --from=SRC or -- CMD");
+	if (fstat(source->fd, &source->st) != 0)
+		return cli_fail(err, COMMIT_EFAILED, errno, "stat", "standard input", "%s",
+		                strerror(errno));
+	return COMMIT_OK;
+}
+
+int source_open(struct source *source, const struct save_options *options, mode_t *create_mode,
+                struct commit_error *err)
+{
+	int rc;
+
+	*source = (struct source){.options = options, .fd = -1};
+	if (options->command != NULL)
+		return COMMIT_OK;
+	if (options->from == NULL || strcmp(options->from, "-") == 0)
+		return open_stdin(source, err);
+	rc = open_path(source, options->from, err);
+	if (rc == COMMIT_OK && S_ISREG(source->st.st_mode))
+		*create_mode = source->st.st_mode & 0777;
+	return rc;
+}
+
+/* A FIFO opened without waiting looks empty until somebody opens it to write. */
+static int await_writer(int fd, const char *path, struct commit_error *err)
+{
+	struct pollfd fds[] = {{fd, POLLIN, 0}, {signals_cancel_fd(), POLLIN, 0}};
+
+	while (poll(fds, 2, -1) < 0)
+		if (errno != EINTR)
+			return cli_fail(err, COMMIT_EFAILED, errno, "poll", path, "%s",
+			                strerror(errno));
+	if (fds[1].revents != 0)
+		return cli_fail(err, COMMIT_ECANCELED, EINTR, "read", path, "stopped by a signal");
+	return COMMIT_OK;
+}
+
+static int fill_from_descriptor(struct source *source, struct commit_save *save, uint64_t *copied,
+                                struct commit_error *err)
+{
+	int rc = COMMIT_OK;
+
+	if (isatty(source->fd) && !cli.quiet)
+		cli_say(source->options->file, "reading its new content from the terminal; "
+		                               "Ctrl-D at the start of a line ends it");
+	if (source->opened && S_ISFIFO(source->st.st_mode))
+		rc = await_writer(source->fd, source->options->from, err);
+	if (rc == COMMIT_OK && source->opened)
+		fcntl(source->fd, F_SETFL, fcntl(source->fd, F_GETFL) & ~O_NONBLOCK);
+	if (rc == COMMIT_OK)
+		rc = commit_save_splice(save, source->fd, copied, err);
+	return rc;
+}
+
+/* Starts the command; *out gets the end of the pipe that its output comes from. */
+static int start_command(const struct save_options *options, struct child *child, int *out,
+                         struct commit_error *err)
+{
+	struct child_request request = {.argv = options->command, .in = -1};
+	int ends[2];
+	int rc;
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return cli_fail(err, COMMIT_EFAILED, errno, "pipe", options->file, "%s",
+		                strerror(errno));
+	request.out = ends[1];
+	rc = child_start(child, &request, options->file, err);
+	close(ends[1]);
+	if (rc == COMMIT_OK)
+		*out = ends[0];
+	else
+		close(ends[0]);
+	return rc;
+}
+
+static int fill_from_command(const struct save_options *options, struct commit_save *save,
+                             uint64_t *copied, struct commit_error *err)
+{
+	struct child child;
+	int status;
+	int out = -1;
+	int rc = start_command(options, &child, &out, err);
+
+	if (rc != COMMIT_OK)
+		return rc;
+	rc = commit_save_splice(save, out, copied, err);
+	close(out);
+	if (rc != COMMIT_OK) {
+		/* its output has nowhere to go: a signal of ours, or a full disk */
+		child_stop(&child, signals_pending());
+		return rc;
+	}
+	rc = child_wait(&child, -1, &status, err);
+	if (rc == COMMIT_OK)
+		rc = child_judge(status, options->accepted, "run", options->file,
+		                 options->command[0], "the file was left as it was", err);
+	return rc;
+}
+
+int source_fill(struct source *source, struct commit_save *save, uint64_t *copied,
+                struct commit_error *err)
+{
+	if (source->options->command != NULL)
+		return fill_from_command(source->options, save, copied, err);
+	return fill_from_descriptor(source, save, copied, err);
+}
+
+void source_close(struct source *source)
+{
+	int saved = errno;
+
+	if (source->opened)
+		close(source->fd);
+	source->opened = false;
+	errno = saved;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * save-source.h - where the content of a save comes from
+ *
+ * Calling sequence: source_open, commit_save_open, source_fill,
+ * commit_save_finish, source_close.
+ */
+#ifndef SAVE_SOURCE_H
+#define SAVE_SOURCE_H
+
+#include "save-options.h"
+
+#include <sys/stat.h>
+
+struct source {
+	const struct save_options *options;
+	/* SRC or standard input; -1 for a command */
+	int fd;
+	/* fd is ours to close */
+	bool opened;
+	struct stat st;
+};
+
+/*
+ * Opens SRC without waiting for anything. A regular SRC lends its permission
+ * bits to a FILE that does not exist yet: *create_mode is set then.
+ * Errors: COMMIT_EFAILED, in particular EISDIR and a closed standard input.
+ */
+int source_open(struct source *source, const struct save_options *options, mode_t *create_mode,
+                struct commit_error *err);
+
+/*
+ * All of the content into save; *copied gets its size. A command is run, and
+ * has ended with an accepted status when this returns 0.
+ * Errors: COMMIT_EREFUSED (the command failed), those of commit_save_splice.
+ */
+int source_fill(struct source *source, struct commit_save *save, uint64_t *copied,
+                struct commit_error *err);
+
+/* Keeps errno; may be called in any state after source_open. */
+void source_close(struct source *source);
+
+#endif

@@ -1,0 +1,453 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# Runs the examples of commit-save(1) and commit-recover(8) as a reader would
+# type them, in a scratch directory, and looks at what they did.
+#
+# COMMIT_SAVE, COMMIT_RECOVER   the tools; by default those found in PATH
+# MAN_DIR                       where the pages are
+#
+# /etc, /var/lib and /srv in an example become directories of the scratch root,
+# and ~ is its home. visudo and nginx are stand-ins that do check their input.
+
+bats_require_minimum_version 1.5.0
+
+setup()
+{
+	HERE=$BATS_TEST_DIRNAME
+	MAN_DIR=${MAN_DIR:-$HERE/../../man}
+	EXTRACT=$HERE/../man/extract.sh
+	ROOT=$(mktemp -d)
+	export ROOT
+	mkdir -p "$ROOT"/bin "$ROOT"/home/.ssh "$ROOT"/etc/cron.d "$ROOT"/etc/sudoers.d \
+		"$ROOT"/etc/nginx "$ROOT"/var/lib/node_exporter "$ROOT"/srv/deep "$ROOT"/work
+	wrapper commit-save "$(command -v "${COMMIT_SAVE:-commit-save}")"
+	wrapper commit-recover "$(command -v "${COMMIT_RECOVER:-commit-recover}")"
+	stand_ins
+	export HOME=$ROOT/home PATH=$ROOT/bin:$PATH
+	unset XDG_STATE_HOME
+	export COMMIT_JOURNAL_DIR=$ROOT/journals
+	umask 022
+	cd "$ROOT/work" || return 1
+}
+
+teardown()
+{
+	cd /
+	rm -rf "$ROOT"
+}
+
+# wrapper NAME PATH: not a symbolic link, PATH may be libtool's script
+wrapper()
+{
+	printf '#!/bin/sh\nexec "%s" "$@"\n' "$2" > "$ROOT/bin/$1"
+	chmod +x "$ROOT/bin/$1"
+}
+
+stand_ins()
+{
+	cat > "$ROOT/bin/visudo" <<'END'
+#!/bin/sh
+# visudo -c -f FILE: every line is USER HOST=...
+[ "$1 $2" = '-c -f' ] && ! grep -vE '^[a-z%]+ [A-Z]+ *=' "$3" >&2
+END
+	cat > "$ROOT/bin/nginx" <<'END'
+#!/bin/sh
+# nginx -t -q -c FILE: as many braces opened as closed; nginx -s reload
+if [ "$1 $2" = '-s reload' ]; then
+	echo reload >> "$ROOT/reloads"
+	exit 0
+fi
+[ "$1 $2 $3" = '-t -q -c' ] || exit 2
+case $4 in
+*/nginx.conf) ;;
+*) exit 1 ;;
+esac
+[ "$(tr -cd '{' < "$4" | wc -c)" -eq "$(tr -cd '}' < "$4" | wc -c)" ]
+END
+	chmod +x "$ROOT/bin/visudo" "$ROOT/bin/nginx"
+}
+
+# example PAGE NAME: prints it with the scratch root's paths
+script()
+{
+	"$EXTRACT" "$MAN_DIR/$1" "$2" > "$ROOT/example"
+	sed -E "s#(^|[ =])/(etc|var/lib|srv)#\1$ROOT/\2#g" "$ROOT/example"
+}
+
+# example PAGE NAME: runs it, as bats' run does
+example()
+{
+	script "$1" "$2" > "$ROOT/script"
+	run --separate-stderr sh "$ROOT/script"
+	echo "status $status"
+	echo "stdout: $output"
+	# shellcheck disable=SC2154
+	echo "stderr: $stderr"
+}
+
+# no_leftovers: nothing of ours below the root
+no_leftovers()
+{
+	[ -z "$(find "$ROOT" -name '.commit-*')" ]
+}
+
+# same FILE TEXT: TEXT may have backslash escapes
+same()
+{
+	[ "$(cat "$1"; echo .)" = "$(printf %b "$2"; echo .)" ]
+}
+
+# orphan FILE: leaves behind what a save leaves that is killed under its validator
+orphan()
+{
+	# shellcheck disable=SC2016
+	echo new | run ! commit-save --validate='kill -9 $PPID' "$1"
+	[ -n "$(find "$(dirname "$1")" -maxdepth 1 -name '.commit-*')" ]
+}
+
+# unfinished_edit FILE OLD NEW: an in-place save that dies when all is written
+# and its journal is about to be removed; the journal's name is left in $journal
+unfinished_edit()
+{
+	printf '%s\n' "$2" > "$1"
+	if ! strace -o /dev/null true 2> /dev/null; then
+		skip 'strace may not trace'
+	fi
+	printf '%s\n' "$3" > unfinished.new
+	run strace -f -qq -o trace -e trace=unlinkat -e inject=unlinkat:signal=KILL:when=1 \
+		commit-save --in-place --from=unfinished.new "$1"
+	journal=$(find "$(dirname "$1")" -maxdepth 1 -name '.commit-*.inplace')
+	[ -n "$journal" ]
+}
+
+@test "every example of the pages is tested here" {
+	for page in commit-save.1 commit-journal.5 commit-recover.8; do
+		for name in $("$EXTRACT" "$MAN_DIR/$page"); do
+			echo "$page $name"
+			grep -q "^@test \"$page: $name\"" "$HERE/man-examples.bats"
+		done
+	done
+	[ "$("$EXTRACT" "$MAN_DIR/commit-save.1" | wc -l)" -ge 12 ]
+	[ "$("$EXTRACT" "$MAN_DIR/commit-recover.8" | wc -l)" -ge 6 ]
+}
+
+@test "commit-save.1: authorized_keys" {
+	f=$HOME/.ssh/authorized_keys
+	echo 'ssh-ed25519 AAAA laptop' > laptop.pub
+	example commit-save.1 authorized_keys
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %a "$f")" = 600 ]
+	echo 'ssh-ed25519 BBBB phone' > laptop.pub
+	example commit-save.1 authorized_keys
+	[ "$status" -eq 0 ]
+	same "$f" 'ssh-ed25519 AAAA laptop\nssh-ed25519 BBBB phone\n'
+	no_leftovers
+}
+
+@test "commit-save.1: cron" {
+	f=$ROOT/etc/cron.d/backup
+	example commit-save.1 cron
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %a "$f")" = 644 ]
+	[ "$(wc -l < "$f")" -eq 2 ]
+	grep -q '^17 3 \* \* \* root /usr/local/sbin/backup$' "$f"
+	touch -d 2001-01-01 "$f"
+	before=$(stat -c '%i %Y' "$f")
+	example commit-save.1 cron
+	[ "$status" -eq 0 ]
+	[ "$(stat -c '%i %Y' "$f")" = "$before" ]
+	echo '# edited' >> "$f"
+	example commit-save.1 cron
+	[ "$status" -eq 0 ]
+	[ "$(wc -l < "$f")" -eq 2 ]
+	no_leftovers
+}
+
+@test "commit-save.1: prometheus" {
+	f=$ROOT/var/lib/node_exporter/backup.prom
+	umask 077
+	example commit-save.1 prometheus
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %a "$f")" = 644 ]
+	grep -Eqx 'backup_last_success_seconds [0-9]+' "$f"
+	cp -p "$f" old
+	printf '#!/bin/sh\necho half\nexit 1\n' > "$ROOT/bin/date"
+	chmod +x "$ROOT/bin/date"
+	example commit-save.1 prometheus
+	[ "$status" -eq 4 ]
+	cmp old "$f"
+	no_leftovers
+}
+
+@test "commit-save.1: sort" {
+	printf 'pear\napple\npear\n' > words
+	chmod 640 words
+	if [ "$(id -u)" -eq 0 ]; then
+		chown 1:1 words
+	fi
+	meta=$(stat -c '%a %u %g' words)
+	example commit-save.1 sort
+	[ "$status" -eq 0 ]
+	same words 'apple\npear\n'
+	[ "$(stat -c '%a %u %g' words)" = "$meta" ]
+	no_leftovers
+}
+
+@test "commit-save.1: sudoers" {
+	f=$ROOT/etc/sudoers.d/web
+	echo 'web ALL = (root) /usr/sbin/service' > web.new
+	example commit-save.1 sudoers
+	[ "$status" -eq 0 ]
+	[ "$(stat -c %a "$f")" = 440 ]
+	echo 'web ALL = (root) /usr/sbin/nginx' > web.new
+	example commit-save.1 sudoers
+	[ "$status" -eq 0 ]
+	cmp web.new "$f"
+	[ "$(stat -c %a "$f")" = 440 ]
+	cp "$f" old
+	echo 'no rule at all' > web.new
+	example commit-save.1 sudoers
+	[ "$status" -eq 4 ]
+	cmp old "$f"
+	no_leftovers
+}
+
+@test "commit-save.1: nginx" {
+	f=$ROOT/etc/nginx/nginx.conf
+	echo 'http { }' > "$f"
+	echo 'http { gzip on; }' > nginx.conf.new
+	example commit-save.1 nginx
+	[ "$status" -eq 0 ]
+	cmp nginx.conf.new "$f"
+	same "$f.~1~" 'http { }\n'
+	[ "$(wc -l < "$ROOT/reloads")" -eq 1 ]
+	example commit-save.1 nginx
+	[ "$(wc -l < "$ROOT/reloads")" -eq 1 ]
+	[ ! -e "$f.~2~" ]
+	echo 'http {' > nginx.conf.new
+	example commit-save.1 nginx
+	same "$f" 'http { gzip on; }\n'
+	[ "$(wc -l < "$ROOT/reloads")" -eq 1 ]
+	no_leftovers
+}
+
+@test "commit-save.1: compare-and-swap" {
+	printf '10.0.0.7 db\n10.0.0.71 web\n' > hosts
+	example commit-save.1 compare-and-swap
+	[ "$status" -eq 0 ]
+	same hosts '10.0.0.8 db\n10.0.0.71 web\n'
+	# Somebody edits between the token and the save.
+	printf '10.0.0.7 db\n' > hosts
+	script commit-save.1 compare-and-swap |
+		sed 's/^sed .*/&\necho "10.0.0.9 mail" >> hosts/' > "$ROOT/script"
+	run ! sh "$ROOT/script"
+	[ "$status" -eq 4 ]
+	same hosts '10.0.0.7 db\n10.0.0.9 mail\n'
+	no_leftovers
+}
+
+@test "commit-save.1: counter" {
+	echo 0 > counter
+	script commit-save.1 counter > "$ROOT/script"
+	pids=
+	for _ in 1 2 3 4 5 6 7 8; do
+		sh "$ROOT/script" 3>&- &
+		pids="$pids $!"
+	done
+	for pid in $pids; do
+		wait "$pid"
+	done
+	same counter '8\n'
+	no_leftovers
+}
+
+@test "commit-save.1: hardlink" {
+	echo old > shared.conf
+	echo new > shared.new
+	ln shared.conf other
+	inode=$(stat -c %i other)
+	run ! commit-save shared.conf < shared.new
+	[ "$status" -eq 4 ]
+	example commit-save.1 hardlink
+	[ "$status" -eq 0 ]
+	same other 'new\n'
+	same shared.conf 'new\n'
+	[ "$(stat -c '%i %h' shared.conf)" = "$inode 2" ]
+	no_leftovers
+}
+
+@test "commit-save.1: bind-mount" {
+	f=$ROOT/etc/resolv.conf
+	echo 'nameserver 198.51.100.1' > "$f"
+	inode=$(stat -c %i "$f")
+	if ! unshare -m true 2> /dev/null; then
+		skip 'may not make a mount namespace'
+	fi
+	script commit-save.1 bind-mount > "$ROOT/script"
+	cp "$f" elsewhere
+	outer=$(stat -c %i elsewhere)
+	cat > "$ROOT/in-mount" <<-END
+		mount --bind "$ROOT/work/elsewhere" "$f" || exit 99
+		echo x | commit-save "$f" && exit 98
+		exec sh "$ROOT/script"
+	END
+	run unshare -m sh "$ROOT/in-mount"
+	echo "$output"
+	if [ "$status" -eq 99 ]; then
+		skip 'may not mount'
+	fi
+	[ "$status" -eq 0 ]
+	same elsewhere 'nameserver 192.0.2.53\n'
+	[ "$(stat -c %i elsewhere)" = "$outer" ]
+	same "$f" 'nameserver 198.51.100.1\n'
+	[ "$(stat -c %i "$f")" = "$inode" ]
+	no_leftovers
+}
+
+@test "commit-save.1: ok" {
+	echo stale > errors.txt
+	printf 'INFO a\nERROR b\n' > app.log
+	example commit-save.1 ok
+	[ "$status" -eq 0 ]
+	same errors.txt 'ERROR b\n'
+	echo 'INFO c' > app.log
+	example commit-save.1 ok
+	[ "$status" -eq 0 ]
+	[ -e errors.txt ]
+	[ ! -s errors.txt ]
+	echo stale > errors.txt
+	rm app.log
+	example commit-save.1 ok
+	[ "$status" -eq 4 ]
+	same errors.txt 'stale\n'
+	no_leftovers
+}
+
+@test "commit-save.1: dry-run" {
+	echo old > motd
+	echo longer > motd.new
+	before=$(stat -c '%i %Y %Z' motd)
+	example commit-save.1 dry-run
+	[ "$status" -eq 0 ]
+	echo "$output" | jq -e '.version == 1 and .tool == "commit-save" and
+		.outcome == "saved" and .would == true and .exit == 0 and
+		.error == null and .warnings == []'
+	same motd 'old\n'
+	[ "$(stat -c '%i %Y %Z' motd)" = "$before" ]
+	no_leftovers
+}
+
+@test "commit-journal.5: extract" {
+	unfinished_edit "$ROOT/srv/hosts" 'the old content' 'new'
+	{
+		echo "j=$journal"
+		script commit-journal.5 extract
+	} > "$ROOT/script"
+	sh "$ROOT/script"
+	same content.old 'the old content\n'
+	same content.new 'new\n'
+}
+
+# field TEXT: the little-endian integer in $journal at the offset that the page
+# gives for the field that begins with TEXT
+field()
+{
+	row=$(grep -E "^\.It [0-9]+ Ta [0-9]+ Ta $1" "$MAN_DIR/commit-journal.5" | head -n 1)
+	[ -n "$row" ]
+	# shellcheck disable=SC2086
+	set -- $row
+	od -An --endian=little -t "u$4" -j "$2" -N "$4" "$journal" | tr -d ' '
+}
+
+@test "commit-journal.5: offsets are those of a real journal" {
+	unfinished_edit "$ROOT/srv/hosts" 'the old content' 'new'
+	chmod 640 "$ROOT/srv/hosts"
+	[ "$(head -c 8 "$journal")" = commitIP ]
+	[ "$(field version)" -eq 1 ]
+	[ "$(field 'length of the payload')" -eq $((176 + 5)) ]
+	[ "$(field type)" -eq 1 ]
+	[ "$(field inode)" -eq "$(stat -c %i "$ROOT/srv/hosts")" ]
+	[ "$(field 'time of writing')" -le "$(date +%s)" ]
+	[ "$(field 'time of writing')" -gt "$(($(date +%s) - 600))" ]
+	[ "$(field 'old size')" -eq 16 ]
+	[ "$(field 'new size')" -eq 4 ]
+	[ "$(field 'old offset')" -eq 12288 ]
+	[ "$(field 'new offset')" -eq 8192 ]
+	[ "$(field flags)" -eq 1 ]
+	[ "$(field mode)" -eq $((0644)) ]
+	[ "$(field owner)" -eq "$(id -u)" ]
+	[ "$(field 'length of the capabilities')" -eq 0 ]
+	[ "$(field 'n: length')" -eq 5 ]
+	[ "$(tail -c +217 "$journal" | head -c 5)" = hosts ]
+}
+
+@test "commit-recover.8: look" {
+	echo old > "$ROOT/srv/deep/hosts"
+	orphan "$ROOT/srv/deep/hosts"
+	find "$ROOT/srv" | sort > before
+	example commit-recover.8 look
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"$ROOT/srv/deep/.commit-"* ]]
+	find "$ROOT/srv" | sort | cmp - before
+}
+
+@test "commit-recover.8: clean" {
+	echo old > "$ROOT/srv/deep/hosts"
+	orphan "$ROOT/srv/deep/hosts"
+	example commit-recover.8 clean
+	[ "$status" -eq 0 ]
+	same "$ROOT/srv/deep/hosts" 'old\n'
+	no_leftovers
+	# Without --repaired-ok a repair is 10.
+	orphan "$ROOT/srv/deep/hosts"
+	run ! commit-recover -r "$ROOT/srv"
+	[ "$status" -eq 10 ]
+	no_leftovers
+}
+
+@test "commit-recover.8: one-file" {
+	echo old > "$ROOT/srv/hosts"
+	orphan "$ROOT/srv/hosts"
+	example commit-recover.8 one-file
+	[ "$status" -eq 0 ]
+	same "$ROOT/srv/hosts" 'old\n'
+}
+
+@test "commit-recover.8: boot" {
+	echo old > "$ROOT/srv/deep/hosts"
+	echo old > "$ROOT/etc/hosts"
+	orphan "$ROOT/srv/deep/hosts"
+	orphan "$ROOT/etc/hosts"
+	example commit-recover.8 boot
+	[ "$status" -eq 0 ]
+	no_leftovers
+}
+
+@test "commit-recover.8: hourly" {
+	prom=$ROOT/var/lib/node_exporter/commit.prom
+	echo old > "$ROOT/srv/deep/hosts"
+	orphan "$ROOT/srv/deep/hosts"
+	example commit-recover.8 hourly
+	[ "$status" -eq 0 ]
+	# Young: left alone.
+	[ -n "$(find "$ROOT/srv" -name '.commit-*')" ]
+	[ -s "$prom" ]
+	# Every metric that the page names is there, and no other.
+	sed -n 's/^\.It Cm \(commit_recover_[a-z_]*\).*/\1/p' "$MAN_DIR/commit-recover.8" |
+		sort -u > named
+	[ -s named ]
+	sed -n 's/^\([a-z_]*\)[ {].*/\1/p' "$prom" | sort -u | diff named -
+}
+
+@test "commit-recover.8: conflicts" {
+	echo old > "$ROOT/srv/hosts"
+	example commit-recover.8 conflicts
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	unfinished_edit "$ROOT/srv/hosts" old new
+	echo theirs > "$ROOT/srv/hosts"
+	example commit-recover.8 conflicts
+	[ "$output" = "$ROOT/srv/hosts" ]
+	same "$ROOT/srv/hosts" 'theirs\n'
+}
