@@ -325,6 +325,7 @@ unfinished_edit()
 }
 
 @test "commit-save.1: dry-run" {
+	[ -n "${LC_JSON-yes}" ] || skip "built without --json"
 	echo old > motd
 	echo longer > motd.new
 	before=$(stat -c '%i %Y %Z' motd)
@@ -441,6 +442,7 @@ field()
 }
 
 @test "commit-recover.8: conflicts" {
+	[ -n "${LC_JSON-yes}" ] || skip "built without --json"
 	echo old > "$ROOT/srv/hosts"
 	example commit-recover.8 conflicts
 	[ "$status" -eq 0 ]

@@ -118,7 +118,7 @@ collect() {
 			if (match(name, / ?# *(SKIP|TODO) */)) {
 				reason = substr(name, RSTART + RLENGTH)
 				name = substr(name, 1, RSTART - 1)
-			} else if (result == "SKIP" && match(name, / - SKIP:? */)) {
+			} else if (result == "SKIP" && match(name, / - /)) {
 				reason = substr(name, RSTART + RLENGTH)
 				name = substr(name, 1, RSTART - 1)
 			}
