@@ -11,6 +11,7 @@ lint_tests = \
 	tests/lint/files.sh \
 	tests/lint/floors.sh \
 	tests/lint/headers.sh \
+	tests/lint/lints.bats \
 	tests/lint/manual.sh \
 	tests/lint/shell.sh \
 	tests/lint/size.sh \
@@ -24,8 +25,7 @@ unit_tests =
 # Against the tools as they are installed
 cli_tests = \
 	tests/cli/man-examples.bats \
-	tests/install/install.bats \
-	tests/lint/lints.bats
+	tests/install/install.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests =
@@ -33,7 +33,10 @@ fault_tests =
 # On file systems of their own, on loop devices
 fs_tests =
 
+# What make distcheck is content with; what is built anew by another compiler or
+# with sanitizers is worth testing again
 quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
+product_tests = $(unit_programs) $(bats_tests)
 bats_tests = $(cli_tests) $(fault_tests) $(fs_tests)
 
 if HAVE_CMOCKA
@@ -76,6 +79,13 @@ AM_TESTS_ENVIRONMENT = \
 	LD_LIBRARY_PATH="$(abs_top_builddir)/src/lib/.libs$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}"; export LD_LIBRARY_PATH; \
 	CC='$(CC)'; export CC; CXX='$(LC_CXX)'; export CXX; NM='$(NM)'; export NM; \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
+
+# Tests of --json are skipped where it was not built.
+if HAVE_JANSSON
+AM_TESTS_ENVIRONMENT += LC_JSON=yes; export LC_JSON;
+else
+AM_TESTS_ENVIRONMENT += LC_JSON=; export LC_JSON;
+endif
 
 # A sanitizer's finding must not look like an exit status of the tools, nor
 # vanish with a test that throws stderr away.

@@ -92,8 +92,8 @@ static void print_line(const struct commit_finding *finding)
 	          format_age(finding->age, age, sizeof(age)), finding->size,
 	          owner_name(finding->owner, owner, sizeof(owner)), made_for ? ", for " : "",
 	          made_for ? finding->target : "", finding->reason,
-	          finding->code != COMMIT_OK ? "; not done: " : "",
-	          finding->code != COMMIT_OK ? commit_errno_name(finding->errnum) : "");
+	          finding->errnum != 0 ? "; not done: " : "",
+	          finding->errnum != 0 ? commit_errno_name(finding->errnum) : "");
 }
 
 static void print_object(const struct commit_finding *finding)

@@ -35,11 +35,17 @@ tool() {
 	LD_LIBRARY_PATH=$run_dir/check/src/lib/.libs $memcheck --track-fds=yes \
 		--log-file="$run_dir/valgrind/tool.%p" "$program" "$@" >out 2>err
 	status=$?
-	cat "$run_dir"/valgrind/tool.* 2>/dev/null | grep -vE 'FILE DESCRIPTORS: 3|<inherited from parent>|^==[0-9]+== *$' >report
+	# a descriptor without a stack was inherited
+	cat "$run_dir"/valgrind/tool.* | awk '
+		/Open file descriptor/ { held = $0; next }
+		held != "" { if (/ at 0x/) print held; held = "" }
+		/FILE DESCRIPTORS|<inherited from parent>|^==[0-9]+== *$/ { next }
+		{ print }
+	' >report
 	rm -f "$run_dir"/valgrind/tool.*
 	if [ "$status" -ne "$wanted" ]; then
 		fail valgrind "$tool_title" "status $status: $(head -n 1 err)"
-	elif grep -qE 'Open file descriptor|(Invalid|uninitialised|lost|overlap)' report; then
+	elif [ -s report ]; then
 		cat report
 		fail valgrind "$tool_title" 'report above'
 	else
