@@ -152,15 +152,33 @@ static int add_digests(int fd, struct lc_journal *j, int cancel_fd)
 	                           cancel_fd);
 }
 
-/* What fails for lack of space shall fail before the commit. */
-static int reserve(int target, const struct lc_journal *j)
+/*
+ * What fails for lack of space shall fail before the commit. But the kernel
+ * takes set-id bits and capabilities away from what it reserves space for, and
+ * these may not be lost before the commit.
+ */
+static int reserve(int target, const struct stat *st, struct lc_edit *edit)
 {
+	const struct lc_journal *j = &edit->journal;
 	int rc;
 
-	if (j->new_size <= j->old_size)
+	if (j->new_size <= j->old_size || j->caps_length > 0 || (st->st_mode & (S_ISUID | S_ISGID)))
 		return 0;
 	rc = lc_sys_reserve(target, (off_t)j->old_size, (off_t)(j->new_size - j->old_size));
+	if (rc == 0)
+		edit->has_reserved = lc_sys_fstat(target, &edit->reserved) == 0;
 	return rc == -EOPNOTSUPP || rc == -ENOSYS ? 0 : rc;
+}
+
+void lc_inplace_abort(int target, const struct stat *st, struct lc_edit *edit)
+{
+	struct stat now;
+
+	if (edit->has_reserved && lc_sys_fstat(target, &now) == 0 && now.st_size == st->st_size &&
+	    now.st_mtim.tv_sec == edit->reserved.st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == edit->reserved.st_mtim.tv_nsec)
+		lc_sys_set_times(target, st);
+	edit->has_reserved = 0;
 }
 
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
@@ -184,7 +202,7 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
 	if (!rc)
 		rc = add_digests(stage->fd, j, cancel_fd);
 	if (!rc)
-		rc = reserve(target, j);
+		rc = reserve(target, st, edit);
 	if (rc)
 		return rc;
 	lc_journal_encode(j, head);
@@ -241,15 +259,30 @@ static int read_image(int fd, uint64_t start, uint64_t size, uint64_t at, unsign
 	return 0;
 }
 
-/* Each sector of [0, length) in now is the old one or the new one. */
+/*
+ * Old, or new, or new up to where a write ended and old from there: a write
+ * that is cut short by a limit or a full disk does not end with a sector.
+ */
+static int sector_known(const unsigned char *now, const unsigned char *old,
+                        const unsigned char *new, size_t count)
+{
+	size_t same = 0;
+
+	if (memcmp(now, old, count) == 0 || memcmp(now, new, count) == 0)
+		return 1;
+	while (now[same] == new[same])
+		same++;
+	return memcmp(now + same, old + same, count - same) == 0;
+}
+
+/* Each sector of [0, length) in now is known. */
 static int sectors_known(const struct images *images, size_t length)
 {
 	size_t at, count;
 
 	for (at = 0; at < length; at += LC_SECTOR) {
 		count = length - at < LC_SECTOR ? length - at : LC_SECTOR;
-		if (memcmp(images->now + at, images->old + at, count) != 0 &&
-		    memcmp(images->now + at, images->new + at, count) != 0)
+		if (!sector_known(images->now + at, images->old + at, images->new + at, count))
 			return 0;
 	}
 	return 1;

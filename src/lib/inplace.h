@@ -31,6 +31,9 @@ struct lc_edit {
 	struct lc_journal journal;
 	/* the journal's name once it is committed */
 	char name[LC_NAME_SIZE];
+	/* space was reserved, after which the target was in this state */
+	int has_reserved;
+	struct stat reserved;
 };
 
 /*
@@ -55,6 +58,12 @@ int lc_inplace_name(const struct lc_place *target, const struct lc_place *regist
  */
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
                        struct lc_edit *edit, int cancel_fd);
+
+/*
+ * The edit will not happen: the target gets back the times that it had in
+ * state st, before space was reserved, unless somebody has written it since.
+ */
+void lc_inplace_abort(int target, const struct stat *st, struct lc_edit *edit);
 
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);

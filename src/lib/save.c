@@ -351,6 +351,8 @@ void commit_save_close(struct commit_save *save)
 
 	if (!save)
 		return;
+	if (save->edit_fd >= 0 && save->state != SAVE_DONE)
+		lc_inplace_abort(save->edit_fd, &save->target.st, &save->edit);
 	lc_backup_release(&save->backup);
 	lc_stage_release(&save->view);
 	lc_stage_release(&save->input);
