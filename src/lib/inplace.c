@@ -406,13 +406,14 @@ int lc_inplace_apply(int fd, const struct lc_journal *j, int target, int force)
 static int open_target(const struct lc_inplace_case *found)
 {
 	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	struct commit_error err;
 	struct lc_place place;
 	int fd;
 
 	if (found->journal.flags & LC_JOURNAL_BESIDE)
 		return lc_sys_open(found->home->fd, found->journal.target, flags);
-	if (lc_dir_resolve(found->journal.target, COMMIT_SYMLINK_REPLACE, &place, NULL) != 0)
-		return -ENOENT;
+	if (lc_dir_resolve(found->journal.target, COMMIT_SYMLINK_REPLACE, &place, &err) != 0)
+		return -err.errnum;
 	fd = lc_sys_open(place.fd, place.name, flags);
 	lc_dir_release(&place);
 	return fd;
@@ -437,7 +438,7 @@ int lc_inplace_examine(struct lc_inplace_case *found)
 	if (rc)
 		return rc;
 	rc = found->target = open_target(found);
-	if (rc == -ENOENT || rc == -ELOOP || rc == -ENXIO || rc == -EISDIR)
+	if (rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || rc == -ENXIO || rc == -EISDIR)
 		return conflict(found, "the edited file is gone or no regular file any more");
 	if (rc < 0)
 		return rc;

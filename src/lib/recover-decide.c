@@ -348,6 +348,9 @@ static int decide_in_place(struct candidate *c, struct lc_inplace_case *found)
 	int rc = lc_inplace_examine(found);
 
 	name_target(c, found);
+	/* What it is about cannot be known: not a reason to pass it over. */
+	if (!c->target[0] && rc && rc != -ESTALE)
+		return undecided(c, rc);
 	if (!wanted(c))
 		return -ESTALE;
 	if (rc == 0) {

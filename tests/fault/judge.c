@@ -245,8 +245,24 @@ static void judge_message(struct walk *walk, const struct run *run)
 			         run->fired[0].call, run->err);
 }
 
+/* What every program must be able to bear. */
+static int is_harmless(const struct fired *fired)
+{
+	if (strcmp(fired->what, "short") == 0 || strcmp(fired->what, "EINVAL") == 0)
+		return 1;
+	if (strcmp(fired->what, "EINTR") == 0)
+		return strcmp(fired->call, "flock") != 0;
+	return strcmp(fired->what, "ENOENT") == 0 && strcmp(fired->call, "linkfd") == 0;
+}
+
 static void judge_exit(struct walk *walk, const struct run *run, const struct world *now)
 {
+	int plain = walk->scenario->flags & F_REFUSED ? EXIT_REFUSED : EXIT_DONE;
+
+	if (strcmp(walk->doing, "once") == 0 && run->fired_count == 1 &&
+	    is_harmless(&run->fired[0]) && run->status != plain)
+		complain(walk, "exit %d because of %s of %s: %s", run->status, run->fired[0].what,
+		         run->fired[0].call, run->err);
 	judge_message(walk, run);
 	if (run->leaked != 0)
 		complain(walk, "%ld descriptors leaked", run->leaked);

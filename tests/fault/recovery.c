@@ -9,8 +9,11 @@
  */
 #include "walk.h"
 
+#include <err.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_DONE = 0, EXIT_CONFLICT = 11, EXIT_REPAIRED = 10, STEPS_MAX = 1000 };
 
@@ -142,6 +145,64 @@ static void save_over(struct walk *walk, const char *fault)
 		complain(walk, "a save over the residue is undone by recovery");
 }
 
+static const struct entry *journal_in(const struct world *world)
+{
+	int i;
+
+	for (i = 0; i < world->count; i++)
+		if (is_residue(&world->entries[i]) && strstr(world->entries[i].name, ".inplace"))
+			return &world->entries[i];
+	return NULL;
+}
+
+/* Somebody writes a byte that is neither in the old nor in the new file. */
+static void write_foreign(void)
+{
+	unsigned char byte = 0;
+	int fd = open("d/f", O_RDWR);
+
+	if (fd < 0 || pread(fd, &byte, 1, 0) < 0)
+		err(1, "d/f");
+	do
+		byte++;
+	while (byte == content_bytes(C_OLD).data[0] || byte == content_bytes(C_NEW).data[0] ||
+	       byte == content_bytes(C_BIG_OLD).data[0] ||
+	       byte == content_bytes(C_BIG_NEW).data[0] ||
+	       byte == content_bytes(C_LONGER).data[0] || byte == content_bytes(C_SHORT).data[0]);
+	if (pwrite(fd, &byte, 1, 0) != 1)
+		err(1, "d/f");
+	close(fd);
+}
+
+/* A later edit by somebody else is never written over: 11, and all is kept. */
+static void edit_before(struct walk *walk, const char *fault)
+{
+	struct world edited, now;
+	struct run run;
+
+	make_again(walk, fault, &edited);
+	if (!journal_in(&edited) || world_find(&edited, "d/f")->size == 0)
+		return;
+	write_foreign();
+	world_look(&edited);
+	run_recover("", 0, &run);
+	walk->counts->recoveries++;
+	world_look(&now);
+	if (run.status != EXIT_CONFLICT)
+		complain(walk, "commit-recover over a foreign edit: exit %d", run.status);
+	if (!entry_same(world_find(&edited, "d/f"), world_find(&now, "d/f")))
+		complain(walk, "commit-recover has written over a foreign edit");
+	if (!journal_in(&now) || journal_in(&edited)->content != journal_in(&now)->content)
+		complain(walk, "commit-recover has removed the journal of a conflict");
+	if (walk->scenario->flags & F_REGISTRY)
+		return;
+	run_second_save(walk->scenario, &run);
+	world_look(&now);
+	if (run.status != EXIT_CONFLICT ||
+	    !entry_same(world_find(&edited, "d/f"), world_find(&now, "d/f")))
+		complain(walk, "a save over a foreign edit: exit %d", run.status);
+}
+
 void walk_recovery(struct walk *walk, const char *fault, const struct run *save,
                    const struct world *residue)
 {
@@ -154,6 +215,7 @@ void walk_recovery(struct walk *walk, const char *fault, const struct run *save,
 	check_order(walk, fault);
 	if (!(walk->scenario->flags & F_REGISTRY))
 		save_over(walk, fault);
+	edit_before(walk, fault);
 	disturb(walk, fault, save, "kill");
 	for (i = 0; i < count; i++)
 		disturb(walk, fault, save, ways[i]);

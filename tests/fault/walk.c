@@ -287,7 +287,7 @@ static const char *scratch(const char *base)
 		return NULL;
 	if (setxattr(path, "user.probe", "", 0, 0) == 0 &&
 	    setxattr(path, "system.posix_acl_access", acl, sizeof acl, 0) == 0)
-		return strdup(path);
+		return realpath(path, NULL);
 	rmdir(path);
 	return NULL;
 }
