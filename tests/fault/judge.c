@@ -147,7 +147,12 @@ static int grants_more(const struct walk *walk, const struct world *now)
 	const struct entry *meant = world_find(&walk->new, "d/f");
 	mode_t allowed = (was ? was->mode : 0) | (meant ? meant->mode : 0);
 
-	return is && (is->mode & 07777 & ~allowed) != 0;
+	if (!is || !meant)
+		return 0;
+	/* Set-id bits are for the owner and group that they were meant for. */
+	if (is->uid != meant->uid || is->gid != meant->gid)
+		allowed &= ~(mode_t)(S_ISUID | S_ISGID);
+	return (is->mode & 07777 & ~allowed) != 0;
 }
 
 /* New, or new but for metadata that could not be kept, and said so. */

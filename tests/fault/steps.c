@@ -153,9 +153,14 @@ static void fail_call(struct walk *walk, int index, const char *what)
 	const char *call = walk->trace.calls[index].name;
 	char spec[96];
 
-	snprintf(spec, sizeof spec, "%d:%s:once", index + 1, what);
-	/* A short call of one byte is none; what is missing anyway is not counted. */
-	if (!try(walk, "once", spec) && strcmp(what, "short") != 0 && !walk->job->missing)
+	/* The seam counts for "short" only what has a length. */
+	if (strcmp(what, "short") == 0)
+		snprintf(spec, sizeof spec, "%d:short:once:%s", occurrence(&walk->trace, index),
+		         call);
+	else
+		snprintf(spec, sizeof spec, "%d:%s:once", index + 1, what);
+	/* What is missing anyway is not counted. */
+	if (!try(walk, "once", spec) && !walk->job->missing)
 		complain(walk, "did not fire");
 	if (!can_last(what))
 		return;
