@@ -148,7 +148,7 @@ static int can_last(const char *what)
 	return strcmp(what, "EINTR") != 0 && strcmp(what, "short") != 0;
 }
 
-static void fail_call(struct walk *walk, int index, const char *what)
+static void fail_call(struct walk *walk, int index, const char *what, int lasting)
 {
 	const char *call = walk->trace.calls[index].name;
 	char spec[96];
@@ -162,7 +162,7 @@ static void fail_call(struct walk *walk, int index, const char *what)
 	/* What is missing anyway is not counted. */
 	if (!try(walk, "once", spec) && !walk->job->missing)
 		complain(walk, "did not fire");
-	if (!can_last(what))
+	if (!lasting || !can_last(what))
 		return;
 	snprintf(spec, sizeof spec, "%d:%s:forever:%s", occurrence(&walk->trace, index), what,
 	         call);
@@ -198,7 +198,7 @@ static void walk_call(struct walk *walk, int index)
 		return;
 	}
 	for (i = 0; errnos[i]; i++)
-		fail_call(walk, index, errnos[i]);
+		fail_call(walk, index, errnos[i], i == 0 || walk->full);
 	snprintf(spec, sizeof spec, "%d:EIO:forever", index + 1);
 	try(walk, "everything fails from here", spec);
 	/* What alone is a failure is told, whatever the clean-up says. */
