@@ -122,9 +122,8 @@ static int check_saved(const struct contestant *c, uint64_t old_inode, const str
 		return 0;
 	if (look_up(c, STATX_MTIME, &now) < 0)
 		return -1;
-	if (now.stx_mtime.tv_sec > begin->tv_sec ||
-	    (now.stx_mtime.tv_sec == begin->tv_sec &&
-	     (long)now.stx_mtime.tv_nsec >= begin->tv_nsec))
+	if (now.stx_mtime.tv_sec > begin->tv_sec || (now.stx_mtime.tv_sec == begin->tv_sec &&
+	                                             (long)now.stx_mtime.tv_nsec >= begin->tv_nsec))
 		return 0;
 	fprintf(stderr, "save-floor: %s: the file is as it was before\n", c->name);
 	return -1;
