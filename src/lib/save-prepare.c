@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -242,20 +243,25 @@ static int prepare_backup(struct commit_save *save, struct commit_error *err)
 	                         save->opt.sync != COMMIT_SYNC_NONE, err);
 }
 
-/* "dir/.commit-....stagedir/name", by which a validator finds the staged file. */
+/*
+ * "dir/.commit-....stagedir/name", by which a validator finds the staged file.
+ * The path of a directory of journals is that directory's own.
+ */
 static char *staged_path(const struct lc_stage *stage)
 {
-	const char *place = stage->place->path;
-	const char *slash = strrchr(place, '/');
-	size_t head = slash ? (size_t)(slash - place) + 1 : 0;
-	char *path = malloc(head + strlen(stage->subdir_name) + strlen(stage->name) + 2);
+	const struct lc_place *place = stage->place;
+	const char *slash = strrchr(place->path, '/');
+	size_t head = slash ? (size_t)(slash - place->path) + 1 : 0;
+	char *path =
+	        malloc(strlen(place->path) + sizeof stage->subdir_name + sizeof stage->name + 2);
 
 	if (!path)
 		return NULL;
-	memcpy(path, place, head);
-	strcpy(path + head, stage->subdir_name);
-	strcat(path, "/");
-	strcat(path, stage->name);
+	if (place->name[0])
+		sprintf(path, "%.*s", (int)head, place->path);
+	else
+		sprintf(path, "%s/", place->path);
+	sprintf(path + strlen(path), "%s/%s", stage->subdir_name, stage->name);
 	return path;
 }
 
@@ -308,6 +314,26 @@ static int validate_in_place(struct commit_save *save, struct commit_error *err)
 	return rc;
 }
 
+/*
+ * Owner and mode are set after the commit, when it is too late to fail. Only
+ * an owner changes them, and only to what he may give an own file.
+ */
+static int may_set_metadata(struct commit_save *save, const struct lc_journal *j)
+{
+	const struct stat *st = &save->target.st;
+	int same_owner = j->uid == st->st_uid && j->gid == st->st_gid;
+	int rc;
+
+	if (same_owner && j->mode == (st->st_mode & 07777))
+		return 0;
+	if (geteuid() != 0 && geteuid() != st->st_uid)
+		return -EPERM;
+	if (same_owner)
+		return 0;
+	rc = save->probe = lc_stage_probe(lc_save_home(save), 0600);
+	return rc < 0 ? rc : lc_sys_fchown(save->probe, j->uid, j->gid);
+}
+
 /* The journal is complete, flushed and has a name, but not yet the one that counts. */
 static int prepare_in_place(struct commit_save *save, struct commit_error *err)
 {
@@ -327,6 +353,9 @@ static int prepare_in_place(struct commit_save *save, struct commit_error *err)
 	j->mode = ((t->st.st_mode & 07777) & save->opt.mode_and) | save->opt.mode_or;
 	j->uid = save->opt.owner == (uid_t)-1 ? t->st.st_uid : save->opt.owner;
 	j->gid = save->opt.group == (gid_t)-1 ? t->st.st_gid : save->opt.group;
+	rc = may_set_metadata(save, j);
+	if (rc)
+		return lc_save_fail(save, rc, "set owner and mode", NULL, err);
 	rc = lc_inplace_name(&t->place, registry, &save->edit);
 	if (!rc)
 		rc = lc_inplace_prepare(&save->stage, save->edit_fd, &t->st, &save->edit,
