@@ -412,13 +412,16 @@ int lc_save_prepare(struct commit_save *save, struct commit_error *err)
 {
 	int rc = check_input(save, err);
 
-	if (rc || save->outcome == COMMIT_UNCHANGED)
+	save->bytes = save->target.exists ? (uint64_t)save->target.st.st_size : 0;
+	/* A token is looked at even if nothing is to be done. */
+	if (rc || (save->outcome == COMMIT_UNCHANGED && !save->opt.expect))
 		return rc;
 	rc = lock_target(save, err);
 	if (!rc)
 		rc = check_token(save, err);
-	if (!rc)
-		rc = build_append(save, err);
+	if (rc || save->outcome == COMMIT_UNCHANGED)
+		return rc;
+	rc = build_append(save, err);
 	if (!rc)
 		rc = compare_content(save, err);
 	save->bytes = (uint64_t)content_size(save);
