@@ -72,7 +72,7 @@ END
 script()
 {
 	"$EXTRACT" "$MAN_DIR/$1" "$2" > "$ROOT/example"
-	sed -E "s#(^|[ =])/(etc|var/lib|srv)#\1$ROOT/\2#g" "$ROOT/example"
+	sed -E "s#(^|[[:space:]=])/(etc|var/lib|srv)#\1$ROOT/\2#g" "$ROOT/example"
 }
 
 # example PAGE NAME: runs it, as bats' run does
