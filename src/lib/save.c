@@ -419,6 +419,8 @@ static int read_token(struct lc_target *target, char token[COMMIT_TOKEN_SIZE],
 		return lc_error_set(err, COMMIT_EPENDING, 0, "token", target->place.path,
 		                    "an in-place edit is not finished (commit-recover)");
 	if (!rc && target->exists)
+		rc = lc_target_times(target);
+	if (!rc && target->exists)
 		rc = lc_token_make(target->fd, &target->st, -1, made);
 	if (rc)
 		return lc_error_set(err, COMMIT_EFAILED, -rc, "token", target->place.path, NULL);
