@@ -380,7 +380,7 @@ int commit_save_bytes(const char *path, const void *buffer, size_t length,
                       const struct commit_save_options *opt, struct commit_save_result *result,
                       struct commit_error *err)
 {
-	struct commit_save *save;
+	struct commit_save *save = NULL;
 	int rc = commit_save_open(&save, path, opt, err);
 
 	if (rc)
@@ -395,7 +395,7 @@ int commit_save_bytes(const char *path, const void *buffer, size_t length,
 int commit_save_fd(const char *path, int fd, const struct commit_save_options *opt,
                    struct commit_save_result *result, struct commit_error *err)
 {
-	struct commit_save *save;
+	struct commit_save *save = NULL;
 	int rc = commit_save_open(&save, path, opt, err);
 
 	if (rc)
