@@ -28,7 +28,8 @@ cli_tests = \
 	tests/install/install.bats
 
 # Against the tools with the fault seam, in tests/fault
-fault_tests =
+fault_tests = \
+	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
 fs_tests =
@@ -54,8 +55,24 @@ LDADD = src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
-check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover
+check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/walk
 endif
+
+tests_fault_walk_SOURCES = \
+	tests/fault/judge.c \
+	tests/fault/order.c \
+	tests/fault/recovery.c \
+	tests/fault/scenarios.c \
+	tests/fault/steps.c \
+	tests/fault/tool.c \
+	tests/fault/walk.c \
+	tests/fault/walk.h \
+	tests/fault/world.c
+tests_fault_walk_LDADD =
+
+# Everything, also what make check leaves out
+fault-full: $(check_PROGRAMS)
+	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
 
 tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
 
@@ -94,6 +111,10 @@ AM_TESTS_ENVIRONMENT += \
 	mkdir -p '$(abs_top_builddir)/sanitizer' && chmod 1777 '$(abs_top_builddir)/sanitizer'; \
 	ASAN_OPTIONS="exitcode=99:detect_stack_use_after_return=1:log_path=$(abs_top_builddir)/sanitizer/asan$${ASAN_OPTIONS:+:$$ASAN_OPTIONS}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="exitcode=99:print_stacktrace=1:log_path=$(abs_top_builddir)/sanitizer/ubsan$${UBSAN_OPTIONS:+:$$UBSAN_OPTIONS}"; export UBSAN_OPTIONS;
+endif
+# They are slow: the core of the fault walk only
+if ENABLE_SANITIZERS
+AM_TESTS_ENVIRONMENT += LC_WALK=--thin; export LC_WALK;
 endif
 # Tools run as another user cannot write the counts; not worth a message.
 if ENABLE_COVERAGE
@@ -154,7 +175,7 @@ check-musl:
 	$(SHELL) $(top_srcdir)/contrib/musl-build.sh musl
 	cd musl && $(MAKE) $(AM_MAKEFLAGS) check
 
-.PHONY: check-musl coverage coverage-report
+.PHONY: fault-full check-musl coverage coverage-report
 
 CLEANFILES += coverage.txt
 clean-local:

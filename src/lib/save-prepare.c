@@ -150,8 +150,10 @@ static int check_token(struct commit_save *save, struct commit_error *err)
 
 static int copy_from_start(int from, struct lc_stage *to, int cancel_fd)
 {
-	if (lc_sys_lseek(from, 0, SEEK_SET) < 0)
-		return -ESPIPE;
+	off_t at = lc_sys_lseek(from, 0, SEEK_SET);
+
+	if (at < 0)
+		return (int)at;
 	return lc_copy_all(from, to->fd, &to->end, cancel_fd);
 }
 
@@ -275,15 +277,22 @@ static char *staged_path(const struct lc_stage *stage)
 	return path;
 }
 
+/* 0, -ESTALE if it has changed, or why that cannot be told. */
 static int unchanged_since(const struct stat *before, const struct lc_stage *stage)
 {
 	struct stat now;
+	int rc = lc_stage_intact(stage);
 
-	return lc_stage_intact(stage) == 0 && lc_sys_fstat_times(stage->fd, &now) == 0 &&
-	       now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
-	       now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
-	       now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
+	if (!rc)
+		rc = lc_sys_fstat_times(stage->fd, &now);
+	if (rc)
+		return rc;
+	if (now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
+	    now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+	    now.st_ctim.tv_nsec == before->st_ctim.tv_nsec)
+		return 0;
+	return -ESTALE;
 }
 
 /* Validators judge; one that writes would publish what nobody has judged. */
@@ -302,9 +311,12 @@ static int validate(struct commit_save *save, struct lc_stage *stage, struct com
 		return lc_save_fail(save, -ENOMEM, "stage for validation", NULL, err);
 	rc = save->opt.validate(save->opt.context, path, save->target.place.path, err);
 	free(path);
-	if (!rc && !unchanged_since(&before, stage))
-		rc = refuse(save, 0, "validate", "the validator changed the staged file", err);
-	return rc;
+	if (rc)
+		return rc;
+	rc = unchanged_since(&before, stage);
+	if (rc == -ESTALE)
+		return refuse(save, 0, "validate", "the validator changed the staged file", err);
+	return rc ? lc_save_fail(save, rc, "look at the staged file", NULL, err) : 0;
 }
 
 /* The journal is not what a validator wants to see: it gets the content alone. */
