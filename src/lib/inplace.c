@@ -152,17 +152,6 @@ static int add_digests(int fd, struct lc_journal *j, int cancel_fd)
 	                           cancel_fd);
 }
 
-/* What fails for lack of space shall fail before the commit. */
-static int reserve(int target, const struct lc_journal *j)
-{
-	int rc;
-
-	if (j->new_size <= j->old_size)
-		return 0;
-	rc = lc_sys_reserve(target, (off_t)j->old_size, (off_t)(j->new_size - j->old_size));
-	return rc == -EOPNOTSUPP || rc == -ENOSYS ? 0 : rc;
-}
-
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
                        struct lc_edit *edit, int cancel_fd)
 {
@@ -184,7 +173,7 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
 	if (!rc)
 		rc = add_digests(stage->fd, j, cancel_fd);
 	if (!rc)
-		rc = reserve(target, j);
+		rc = lc_inplace_reserve(edit, target, st);
 	if (rc)
 		return rc;
 	lc_journal_encode(j, head);

@@ -31,6 +31,9 @@ struct lc_edit {
 	struct lc_journal journal;
 	/* the journal's name once it is committed */
 	char name[LC_NAME_SIZE];
+	/* room was reserved in the target, and how it looked just after that */
+	int has_reserved;
+	struct stat reserved;
 };
 
 /*
@@ -51,10 +54,24 @@ int lc_inplace_name(const struct lc_place *target, const struct lc_place *regist
 /*
  * Completes the journal in stage, whose new image is written: adds the old
  * image of the target, open for writing and in state st, the digests, the
- * header, and reserves space for a target that grows. journal.mode, uid and gid are the caller's.
+ * header, and reserves space (lc_inplace_reserve). journal.mode, uid and gid are the caller's.
  */
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
                        struct lc_edit *edit, int cancel_fd);
+
+/*
+ * What fails for lack of space shall fail before the commit: makes room in the
+ * target, in state st, for what is added and for what falls into holes. Where
+ * that is unknown it is nothing.
+ */
+int lc_inplace_reserve(struct lc_edit *edit, int target, const struct stat *st);
+
+/*
+ * An edit that was not committed gives its room back, unless somebody has
+ * written the file since; fd holds the images, st is as above. Does nothing if
+ * none was reserved.
+ */
+void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target, const struct stat *st);
 
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);

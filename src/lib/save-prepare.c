@@ -34,7 +34,8 @@ static int check_writable(struct commit_save *save, struct commit_error *err)
 	if (rc == -EACCES)
 		return refuse(save, EACCES, "check", "is read-only (--force replaces it)", err);
 	if (rc && rc != -ENOENT)
-		return lc_save_fail(save, rc, "check", NULL, err);
+		return lc_save_fail(save, rc, "check", rc == -EROFS ? LC_SAVE_READ_ONLY : NULL,
+		                    err);
 	return 0;
 }
 
@@ -430,7 +431,8 @@ static int open_for_edit(struct commit_save *save, struct commit_error *err)
 		rc = -ESTALE;
 	if (rc) {
 		lc_sys_drop(&fd);
-		return lc_save_fail(save, rc, "open for editing", NULL, err);
+		return lc_save_fail(save, rc, "open for editing",
+		                    rc == -EROFS ? LC_SAVE_READ_ONLY : NULL, err);
 	}
 	save->edit_fd = fd;
 	return 0;

@@ -29,7 +29,7 @@ static const char *rename_advice(int rc)
 		return "cannot be replaced: immutable, or in a sticky directory, or no right "
 		       "(--in-place edits it)";
 	case EROFS:
-		return "read-only file system";
+		return LC_SAVE_READ_ONLY;
 	default:
 		return NULL;
 	}
@@ -216,6 +216,9 @@ static int publish_in_place(struct commit_save *save, struct commit_error *err)
 	const struct lc_place *home = lc_save_home(save);
 	int rc = commit_journal(save, err);
 
+	/* The room is given back only where no journal claims it. */
+	if (!rc || rc == COMMIT_EUNDECIDED)
+		save->edit.has_reserved = 0;
 	if (rc) {
 		if (rc != COMMIT_EUNDECIDED)
 			lc_backup_undo(&save->backup);
