@@ -20,13 +20,22 @@ static off_t first_unplaced(const struct stat *st)
 	return (off_t)st->st_blocks * STAT_BLOCK < st->st_size ? 0 : st->st_size;
 }
 
+/*
+ * The kernel takes capabilities and set-id bits from a file when room is made
+ * in it. Before the commit nothing could give them back, were we killed.
+ */
+static int loses_privileges(const struct lc_edit *edit, const struct stat *st)
+{
+	return edit->journal.caps_length > 0 || (st->st_mode & (S_ISUID | S_ISGID));
+}
+
 int lc_inplace_reserve(struct lc_edit *edit, int target, const struct stat *st)
 {
 	off_t from = first_unplaced(st);
 	off_t end = (off_t)edit->journal.new_size;
 	int rc, seen;
 
-	if (end <= from)
+	if (end <= from || loses_privileges(edit, st))
 		return 0;
 	rc = lc_sys_reserve(target, from, end - from);
 	if (rc == -EOPNOTSUPP || rc == -ENOSYS)

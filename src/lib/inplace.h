@@ -62,7 +62,7 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
 /*
  * What fails for lack of space shall fail before the commit: makes room in the
  * target, in state st, for what is added and for what falls into holes. Where
- * that is unknown it is nothing.
+ * that is unknown, or would cost the file a privilege, it does nothing.
  */
 int lc_inplace_reserve(struct lc_edit *edit, int target, const struct stat *st);
 
