@@ -194,8 +194,9 @@ check_holes() {
 }
 
 # calls_in_order FILE: strace of a save. A name is published when everything
-# written is flushed, and then its directory; a journal goes after what it
-# stands for was flushed; nothing is pending at the end.
+# written is flushed, and then its directory, before anything is edited in place;
+# a journal goes after what it stands for was flushed; nothing is pending at the
+# end.
 calls_in_order() {
 	awk -v dir="$dir" '
 	function descriptor(text) { sub(/[^0-9].*/, "", text); return text + 0 }
@@ -207,6 +208,9 @@ calls_in_order() {
 	}
 	/ = -1 E/ { next }
 	{ arguments = $0; sub(/^[^(]*\(/, "", arguments) }
+	pending != "" && /^(pwrite64|ftruncate)\(/ && index($0, "<" dir "/f>") {
+		wrong("edited before the flush of line " pending)
+	}
 	/^(pwrite64|write|ftruncate|fchown|fchmod|fsetxattr|fremovexattr|ioctl)\(/ {
 		if (descriptor(arguments) > 2 && (!/^ioctl/ || /CLONE/))
 			dirty[descriptor(arguments)] = NR

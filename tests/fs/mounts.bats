@@ -42,8 +42,8 @@ setup() {
 # bound NAME: $FS/NAME/f is a mount of $FS/NAME.host/f
 bound() {
 	mkdir "$FS/$1" "$FS/$1.host"
-	echo placeholder >"$FS/$1/f"
-	fs_text o 200000 >"$FS/$1.host/f"
+	# the same content, so that the content is not what tells them apart
+	fs_text o 200000 | tee "$FS/$1/f" >"$FS/$1.host/f"
 	mount --bind "$FS/$1.host/f" "$FS/$1/f"
 }
 
@@ -145,12 +145,26 @@ half_edited() {
 	umount "$FS/gone/f"
 	exits 11 commit-recover -r "$FS/gone"
 	exits 11 commit-save "$FS/gone/f" <<<new
-	[ "$(cat "$FS/gone/f")" = placeholder ]
+	same "$FS/gone/f" "$FS/old"
 	same "$FS/gone.host/f" "$FS/half"
 	mount --bind "$FS/gone.host/f" "$FS/gone/f"
 	exits 10 commit-recover -r "$FS/gone"
 	same "$FS/gone.host/f" "$FS/content"
 	clean "$FS/gone"
+}
+
+@test "bind-mounted file: edited by somebody through the other view, a person decides" {
+	bound foreign
+	half_edited "$FS/foreign/f"
+	printf edited | dd of="$FS/foreign.host/f" bs=1 seek=150000 conv=notrunc status=none
+	cp "$FS/foreign.host/f" "$FS/edited"
+	exits 11 commit-recover -r "$FS/foreign"
+	exits 11 commit-save --in-place "$FS/foreign/f" <<<new
+	same "$FS/foreign.host/f" "$FS/edited"
+	# the journal has both contents
+	journal=$(find "$FS/foreign" -name '.commit-*.inplace')
+	[ "$(tr -cd o <"$journal" | wc -c)" -ge 200000 ]
+	[ "$(tr -cd n <"$journal" | wc -c)" -ge 200000 ]
 }
 
 # In a read-only directory one file is writable: containers are made so.

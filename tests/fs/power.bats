@@ -88,7 +88,7 @@ check_control() {
 # acknowledged [OPTION]...: exit 0, and the new content is there
 acknowledged() {
 	old_file
-	exits 0 commit-save --strict "$@" "$file" <"$FS/new"
+	exits 0 commit-save --strict "$@" "$file" < <(cat "$FS/new")
 	power_cut
 	exits 0 commit-recover -r "$dir"
 	clean "$dir"

@@ -30,7 +30,7 @@ full_disk() {
 		fs_fill "$FS/$name/fill" "$room"
 		before=$(state "$dir/f")
 		free=$(fs_free "$name")
-		exits_0_or_1 commit-save "$@" "$dir/f" <"$content"
+		exits_0_or_1 commit-save "$@" "$dir/f" < <(cat "$content")
 		clean "$dir"
 		[ "$status" -ne 0 ] || break
 		failures=$((failures + 1))
@@ -53,6 +53,19 @@ exits_0_or_1() {
 	[ "$status" -le 1 ] || { echo "status $status: $stderr"; return 1; }
 }
 
+# in the kernel
+@test "full ext4: --from" {
+	small_ext4 from
+	mkdir "$FS/from/d"
+	echo old >"$FS/from/d/f"
+	fs_fill "$FS/from/fill" 30
+	before=$(state "$FS/from/d/f")
+	exits 1 commit-save --from="$FS/content" "$FS/from/d/f"
+	says ENOSPC
+	clean "$FS/from/d"
+	as_it_was "$FS/from/d/f" "$before"
+}
+
 small_ext4() {
 	fs_new ext4 "$1" 8M -b 1024
 	fs_text n 40000 >"$FS/content"
@@ -70,10 +83,11 @@ small_ext4() {
 	mkdir "$FS/append/d"
 	fs_text o 3000 >"$FS/append/d/f"
 	fs_fill "$FS/append/fill" 60
+	before=$(state "$FS/append/d/f")
 	exits 1 commit-save -a "$FS/append/d/f" <"$FS/addition"
 	says ENOSPC
 	clean "$FS/append/d"
-	[ "$(stat -c %s "$FS/append/d/f")" -eq 3000 ]
+	as_it_was "$FS/append/d/f" "$before"
 	truncate -s -100K "$FS/append/fill"
 	exits 0 commit-save -a "$FS/append/d/f" <"$FS/addition"
 	same "$FS/append/d/f" "$FS/sum"
@@ -224,7 +238,7 @@ over_quota() {
 	fs_text n 2000000 >"$BATS_TEST_TMPDIR/content"
 	for options in '' --in-place -a -b; do
 		# shellcheck disable=SC2086 # no word or one
-		exits 1 as_nobody "$(command -v commit-save)" $options "$dir/f" <"$BATS_TEST_TMPDIR/content"
+		exits 1 as_nobody "$(command -v commit-save)" $options "$dir/f" < <(cat "$BATS_TEST_TMPDIR/content")
 		says EDQUOT
 		clean "$dir"
 		[ "$(find "$dir" -type f | wc -l)" -eq 1 ]
