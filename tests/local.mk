@@ -32,7 +32,11 @@ fault_tests = \
 	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
-fs_tests =
+fs_tests = \
+	tests/fs/matrix.bats \
+	tests/fs/mounts.bats \
+	tests/fs/power.bats \
+	tests/fs/space.bats
 
 # What make distcheck is content with; what is built anew by another compiler or
 # with sanitizers is worth testing again
@@ -83,6 +87,11 @@ tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_recover_LDADD = $(tests_fault_ldadd)
+
+# A power cut for one file system
+check_PROGRAMS += tests/fs/shutdown
+tests_fs_shutdown_SOURCES = tests/fs/shutdown.c
+tests_fs_shutdown_LDADD =
 
 # How tests are run. All of them find the tools on PATH, as a user does;
 # LC_TOOLS_FIRST puts a directory before them (valgrind wrappers).
@@ -135,6 +144,8 @@ include tests/bench/local.mk
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
+	tests/fs/fs.bash \
+	tests/fs/matrix.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \

@@ -152,16 +152,6 @@ static int add_digests(int fd, struct lc_journal *j, int cancel_fd)
 	                           cancel_fd);
 }
 
-int lc_inplace_reserve(const struct lc_journal *j, int target)
-{
-	int rc;
-
-	if (j->new_size <= j->old_size)
-		return 0;
-	rc = lc_sys_reserve(target, (off_t)j->old_size, (off_t)(j->new_size - j->old_size));
-	return rc == -EOPNOTSUPP || rc == -ENOSYS ? 0 : rc;
-}
-
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
                        struct lc_edit *edit, int cancel_fd)
 {

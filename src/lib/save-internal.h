@@ -53,6 +53,9 @@ struct commit_save {
 	unsigned flushes_before;
 };
 
+/* The way out of EROFS. */
+#define LC_SAVE_READ_ONLY "read-only file system (mount -o remount,rw makes it writable)"
+
 /* Fails the save with an errno: COMMIT_EFAILED, or ECANCELED's own code. */
 int lc_save_fail(struct commit_save *save, int rc, const char *operation, const char *text,
                  struct commit_error *err);

@@ -35,7 +35,8 @@ static int check_writable(struct commit_save *save, struct commit_error *err)
 	if (rc == -EACCES)
 		return refuse(save, EACCES, "check", "is read-only (--force replaces it)", err);
 	if (rc && rc != -ENOENT)
-		return lc_save_fail(save, rc, "check", NULL, err);
+		return lc_save_fail(save, rc, "check", rc == -EROFS ? LC_SAVE_READ_ONLY : NULL,
+		                    err);
 	return 0;
 }
 
@@ -117,12 +118,12 @@ static int lock_target(struct commit_save *save, struct commit_error *err)
 	return rc;
 }
 
-/* Whoever compares versions, or keeps one with its times, needs to know them. */
+/* Whoever compares versions, or gives one its times back, needs to know them. */
 static int read_times(struct commit_save *save, struct commit_error *err)
 {
 	int rc = 0;
 
-	if (lc_save_conditional(save) || save->opt.backup != COMMIT_BACKUP_NONE)
+	if (lc_save_conditional(save) || save->in_place || save->opt.backup != COMMIT_BACKUP_NONE)
 		rc = lc_target_times(&save->target);
 	return rc ? lc_save_fail(save, rc, "look at", NULL, err) : 0;
 }
@@ -424,7 +425,8 @@ static int open_for_edit(struct commit_save *save, struct commit_error *err)
 		rc = -ESTALE;
 	if (rc) {
 		lc_sys_drop(&fd);
-		return lc_save_fail(save, rc, "open for editing", NULL, err);
+		return lc_save_fail(save, rc, "open for editing",
+		                    rc == -EROFS ? LC_SAVE_READ_ONLY : NULL, err);
 	}
 	save->edit_fd = fd;
 	return 0;

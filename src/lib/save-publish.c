@@ -30,7 +30,7 @@ static const char *rename_advice(int rc)
 		return "cannot be replaced: immutable, or in a sticky directory, or no right "
 		       "(--in-place edits it)";
 	case EROFS:
-		return "read-only file system";
+		return LC_SAVE_READ_ONLY;
 	default:
 		return NULL;
 	}
@@ -248,12 +248,15 @@ static int publish_in_place(struct commit_save *save, struct commit_error *err)
 	const int force = save->opt.sync != COMMIT_SYNC_NONE;
 	const struct lc_place *home = lc_save_home(save);
 	/* Before the commit, but not before there is one: it can be seen. */
-	int rc = lc_inplace_reserve(&save->edit.journal, save->edit_fd);
+	int rc = lc_inplace_reserve(&save->edit, save->edit_fd, &save->target.st);
 
 	if (rc)
 		rc = lc_save_fail(save, rc, "reserve space", NULL, err);
 	else
 		rc = commit_journal(save, err);
+	/* The room is given back only where no journal claims it. */
+	if (!rc || rc == COMMIT_EUNDECIDED)
+		save->edit.has_reserved = 0;
 	if (rc) {
 		if (rc != COMMIT_EUNDECIDED)
 			lc_backup_undo(&save->backup);

@@ -306,6 +306,12 @@ int lc_stage_unlink(struct lc_stage *stage)
 
 void lc_stage_release(struct lc_stage *stage)
 {
+	/*
+	 * NFS and FUSE rename an open file that is unlinked, and what it is then
+	 * would keep its directory from being removed: it leaves that first.
+	 */
+	if (stage->name[0] && stage->subdir >= 0 && stage->holder == stage->subdir)
+		lc_stage_link_random(stage);
 	if (stage->name[0])
 		lc_stage_unlink(stage);
 	if (stage->subdir_name[0])

@@ -179,6 +179,20 @@ int lc_sys_reserve(int fd, off_t offset, off_t length)
 #endif
 }
 
+int lc_sys_punch(int fd, off_t offset, off_t length)
+{
+	int rc = lc_fault("punch");
+
+	if (rc)
+		return rc;
+#if defined(FALLOC_FL_KEEP_SIZE) && defined(FALLOC_FL_PUNCH_HOLE)
+	return result(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+#else
+	(void)fd, (void)offset, (void)length;
+	return -EOPNOTSUPP;
+#endif
+}
+
 int lc_sys_clone(int to, int from)
 {
 	int rc = lc_fault_on("clone", to, NULL);
