@@ -391,10 +391,12 @@ size_t call_at(const char *trace, const char *call)
 
 void expect_error(int rc, const struct commit_error *err, int code, int errnum)
 {
-	if (rc == code && err->code == code && err->errnum == errnum && err->text[0] &&
+	if (rc != code)
+		fail_msg("returned %d, not %d", rc, code);
+	if (err->code == code && err->errnum == errnum && err->text[0] &&
 	    err->operation[0])
 		return;
-	fail_msg("returned %d, code %d, %s, \"%s: %s: %s\"; expected %d, %s", rc, err->code,
+	fail_msg("code %d, %s, \"%s: %s: %s\"; expected %d, %s", err->code,
 	         commit_errno_name(err->errnum), err->operation, err->path, err->text, code,
 	         commit_errno_name(errnum));
 }
