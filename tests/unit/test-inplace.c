@@ -344,7 +344,7 @@ static void metadata_is_restored_after_the_write(void **state)
 static void errors_of_preparing_are_told(void **state)
 {
 	static const char *const faults[] = {"1:EIO:statfs",    "1:EIO:getxattr", "1:EIO:pread",
-	                                     "2:EIO:truncate",  "1:EIO:reserve",  "2:EIO:pread",
+	                                     "2:EIO:truncate",  "2:EIO:pread",
 	                                     "1:EIO:copyrange", "2:EIO:pwrite"};
 	size_t i;
 
@@ -356,10 +356,25 @@ static void errors_of_preparing_are_told(void **state)
 		expect_fired();
 		expect_bytes("f", old, 1000);
 	}
-	fault("1:ENOSPC:reserve");
-	assert_int_equal(try_edit(1000, 2000), -ENOSPC);
-	fault("1:EOPNOTSUPP:reserve,1:EOPNOTSUPP:getxattr");
+	fault("1:EOPNOTSUPP:getxattr");
 	assert_int_equal(try_edit(1000, 2000), 0);
+}
+
+static void space_is_reserved_for_a_file_that_grows(void **state)
+{
+	(void)state;
+	make_edit(1000, MANY);
+	assert_int_equal(lc_inplace_reserve(&edit.journal, target), 0);
+	assert_true(stat_of("f").st_blocks * 512 >= (off_t)MANY);
+	assert_int_equal(stat_of("f").st_size, 1000);
+	fault("1:ENOSPC:reserve");
+	assert_int_equal(lc_inplace_reserve(&edit.journal, target), -ENOSPC);
+	fault("1:EOPNOTSUPP:reserve");
+	assert_int_equal(lc_inplace_reserve(&edit.journal, target), 0);
+	make_edit(MANY, 1000);
+	trace_begin();
+	assert_int_equal(lc_inplace_reserve(&edit.journal, target), 0);
+	assert_string_equal(trace_end(), " ");
 }
 
 static void errors_of_applying_are_told(void **state)
@@ -533,6 +548,7 @@ int main(void)
 	        EDIT(journals_are_read),
 	        EDIT(metadata_is_restored_after_the_write),
 	        EDIT(errors_of_preparing_are_told),
+	        EDIT(space_is_reserved_for_a_file_that_grows),
 	        EDIT(errors_of_applying_are_told),
 	        EDIT(errors_of_deciding_are_told),
 	        EDIT(names_say_where_the_target_is),
