@@ -116,6 +116,11 @@ static void report(struct candidate *c)
 		scan->opt->found(scan->opt->context, &c->finding);
 }
 
+static int same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_uid == b->st_uid;
+}
+
 /*
  * Opens and locks: 1 if it is ours to decide about, 0 if it lives or cannot
  * be opened (decided), -ESTALE if it is gone.
@@ -143,8 +148,13 @@ static int take(struct candidate *c, int flags)
 		decide(c, COMMIT_DECIDE_LIVE, "no locks on this file system, and it may be alive");
 		return 0;
 	}
-	/* Its maker may have published or removed it while we waited. */
-	if (lc_sys_lstat(c->dir->fd, c->name, &now) != 0 || now.st_ino != c->st.st_ino)
+	/*
+	 * Its maker may have published or removed it while we waited. And what is
+	 * open must be what was looked at: else somebody who may rename files here
+	 * could show us our own journal and have us obey his.
+	 */
+	if (lc_sys_lstat(c->dir->fd, c->name, &now) != 0 || !same_file(&now, &c->st) ||
+	    lc_sys_fstat(c->fd, &now) != 0 || !same_file(&now, &c->st))
 		return -ESTALE;
 	return 1;
 }
