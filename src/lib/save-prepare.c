@@ -197,20 +197,37 @@ static int compare_content(struct commit_save *save, struct commit_error *err)
 	return 0;
 }
 
+/*
+ * The name proves which inode it was made for. Linking may have had to take
+ * another one, where unnamed files cannot be linked: then it is named again.
+ */
+static int link_displaced(struct commit_save *save)
+{
+	const struct lc_target *t = &save->target;
+	char name[LC_NAME_SIZE];
+	struct stat before, after = {0};
+	int rc;
+
+	do {
+		rc = lc_sys_fstat(save->stage.fd, &before);
+		if (!rc)
+			rc = lc_name_make_displaced(t->place.inode, before.st_ino, &t->st, name);
+		if (!rc)
+			rc = lc_stage_link(&save->stage, name);
+		if (!rc)
+			rc = lc_sys_fstat(save->stage.fd, &after);
+	} while (!rc && after.st_ino != before.st_ino);
+	return rc;
+}
+
 /* A name while it waits: which one depends on what will happen to it. */
 static int link_stage(struct commit_save *save)
 {
 	const struct lc_target *t = &save->target;
-	char name[LC_NAME_SIZE];
-	struct stat st;
-	int rc;
 
-	if (!lc_save_conditional(save) || !t->exists || t->is_link)
-		return lc_stage_link_random(&save->stage);
-	rc = lc_sys_fstat(save->stage.fd, &st);
-	if (!rc)
-		rc = lc_name_make_displaced(t->place.inode, st.st_ino, &t->st, name);
-	return rc ? rc : lc_stage_link(&save->stage, name);
+	if (lc_save_conditional(save) && t->exists && !t->is_link)
+		return link_displaced(save);
+	return lc_stage_link_random(&save->stage);
 }
 
 /* What the kernel gives a new file here: umask and default ACL are its business. */

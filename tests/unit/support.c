@@ -393,8 +393,7 @@ void expect_error(int rc, const struct commit_error *err, int code, int errnum)
 {
 	if (rc != code)
 		fail_msg("returned %d, not %d", rc, code);
-	if (err->code == code && err->errnum == errnum && err->text[0] &&
-	    err->operation[0])
+	if (err->code == code && err->errnum == errnum && err->text[0] && err->operation[0])
 		return;
 	fail_msg("code %d, %s, \"%s: %s: %s\"; expected %d, %s", err->code,
 	         commit_errno_name(err->errnum), err->operation, err->path, err->text, code,

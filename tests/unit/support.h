@@ -34,7 +34,7 @@
 /* The same in /dev/shm, skipped where that is no tmpfs. */
 #define ON_TMPFS(test)                                                                             \
 	{                                                                                          \
-		#test " on tmpfs", test, support_begin_tmpfs, support_end, NULL                    \
+#test " on tmpfs", test, support_begin_tmpfs, support_end, NULL                    \
 	}
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 

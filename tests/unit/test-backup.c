@@ -239,10 +239,9 @@ static void a_race_that_is_always_lost_ends(void **state)
 
 static void errors_of_preparing_are_told(void **state)
 {
-	static const char *const faults[] = {"1:EIO:open",    "1:EIO:tmpfile", "1:EIO:lseek",
-	                                     "1:EIO:stat",    "1:EIO:linkfd",  "1:EIO:utimens",
-	                                     "1:EIO:fsync",   "1:EIO:chmod",   "1:EIO:close",
-	                                     "1:EIO:copyrange"};
+	static const char *const faults[] = {
+	        "1:EIO:open",    "1:EIO:tmpfile", "1:EIO:lseek", "1:EIO:stat",  "1:EIO:linkfd",
+	        "1:EIO:utimens", "1:EIO:fsync",   "1:EIO:chmod", "1:EIO:close", "1:EIO:copyrange"};
 	size_t i;
 
 	(void)state;

@@ -97,8 +97,8 @@ static int apply(void)
 
 static void an_edit_gives_new_content_to_the_same_inode(void **state)
 {
-	static const size_t sizes[][2] = {{1000, 2000},  {2000, 1000}, {0, 1000},
-	                                  {1000, 0},     {MANY, 5},    {5, MANY},
+	static const size_t sizes[][2] = {{1000, 2000}, {2000, 1000}, {0, 1000},
+	                                  {1000, 0},    {MANY, 5},    {5, MANY},
 	                                  {MANY, MANY}, {512, 512},   {4096, 8192}};
 	struct lc_journal journal;
 	ino_t before;
@@ -343,9 +343,9 @@ static void metadata_is_restored_after_the_write(void **state)
 
 static void errors_of_preparing_are_told(void **state)
 {
-	static const char *const faults[] = {"1:EIO:statfs",    "1:EIO:getxattr", "1:EIO:pread",
-	                                     "2:EIO:truncate",  "2:EIO:pread",
-	                                     "1:EIO:copyrange", "2:EIO:pwrite"};
+	static const char *const faults[] = {"1:EIO:statfs",   "1:EIO:getxattr", "1:EIO:pread",
+	                                     "2:EIO:truncate", "2:EIO:pread",    "1:EIO:copyrange",
+	                                     "2:EIO:pwrite"};
 	size_t i;
 
 	(void)state;

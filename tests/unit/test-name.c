@@ -108,9 +108,8 @@ static void other_names_are_not_ours(void **state)
 	for (i = 0; i < COUNT_OF(others); i++)
 		if (parsed(others[i]).kind != LC_NAME_NONE)
 			fail_msg("%s was taken for ours", others[i]);
-	assert_int_equal(
-	        parsed(".commit-0123456789abcdef-01234567-0123456789abcdef.staged").kind,
-	        LC_NAME_STAGED);
+	assert_int_equal(parsed(".commit-0123456789abcdef-01234567-0123456789abcdef.staged").kind,
+	                 LC_NAME_STAGED);
 }
 
 static void displaced_names_tell_three_versions_apart(void **state)

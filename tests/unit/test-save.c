@@ -373,9 +373,10 @@ static void a_rename_that_fails_names_the_way_out(void **state)
 		const char *fault;
 		int errnum;
 		const char *word;
-	} wanted[] = {{"1:EBUSY:rename", EBUSY, "--in-place"}, {"1:EXDEV:rename", EXDEV, "mount"},
-	              {"1:EROFS:rename", EROFS, "read-only"},  {"1:EPERM:rename", EPERM, "immutable"},
-	              {"1:EACCES:rename", EACCES, "--in-place"}, {"1:EIO:rename", EIO, ""}};
+	} wanted[] = {
+	        {"1:EBUSY:rename", EBUSY, "--in-place"},   {"1:EXDEV:rename", EXDEV, "mount"},
+	        {"1:EROFS:rename", EROFS, "read-only"},    {"1:EPERM:rename", EPERM, "immutable"},
+	        {"1:EACCES:rename", EACCES, "--in-place"}, {"1:EIO:rename", EIO, ""}};
 	size_t i;
 
 	(void)state;

@@ -226,7 +226,7 @@ static void an_abandoned_private_directory_goes(void **state)
 static void errors_of_private_directories_are_told(void **state)
 {
 	static const char *const faults[] = {"1:EIO:mkdir", "1:EIO:open", "1:EIO:flock",
-	                                     "1:EIO:stat",  "1:EIO:random"};
+	                                     "1:EIO:stat", "1:EIO:random"};
 	size_t i;
 
 	(void)state;
@@ -269,7 +269,7 @@ static void a_scanner_that_holds_it_is_given_way(void **state)
 #define STAGE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 #define STAGE_TMPFS(test)                                                                          \
 	{                                                                                          \
-		#test " on tmpfs", test, begin_tmpfs, end, NULL                                    \
+#test " on tmpfs", test, begin_tmpfs, end, NULL                                    \
 	}
 
 int main(void)

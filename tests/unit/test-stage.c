@@ -235,9 +235,9 @@ static void a_file_that_cannot_be_named_is_copied_to_one_that_is(void **state)
 static void errors_of_that_copy_are_told(void **state)
 {
 	static const char *const faults[] = {
-	        "1:ENOENT:linkfd,1:EIO:create", "1:ENOENT:linkfd,1:EIO:lseek",
+	        "1:ENOENT:linkfd,1:EIO:create",    "1:ENOENT:linkfd,1:EIO:lseek",
 	        "1:ENOENT:linkfd,1:EIO:copyrange", "1:ENOENT:linkfd,1:EIO:rename",
-	        "1:ENOENT:linkfd,2:EIO:random", "1:ENOENT:linkfd,1:EIO:flock"};
+	        "1:ENOENT:linkfd,2:EIO:random",    "1:ENOENT:linkfd,1:EIO:flock"};
 	size_t i;
 
 	(void)state;
@@ -321,7 +321,7 @@ static void a_size_that_is_not_what_was_written_is_an_error(void **state)
 #define STAGE(test) cmocka_unit_test_setup_teardown(test, begin, end)
 #define STAGE_TMPFS(test)                                                                          \
 	{                                                                                          \
-		#test " on tmpfs", test, begin_tmpfs, end, NULL                                    \
+#test " on tmpfs", test, begin_tmpfs, end, NULL                                    \
 	}
 
 int main(void)

@@ -166,8 +166,9 @@ static void a_held_lock_is_busy(void **state)
 	expect_error(lock_within(0), &err, COMMIT_EBUSY, EWOULDBLOCK);
 	assert_return_code(pipe(cancel), errno);
 	assert_int_equal(write(cancel[1], "x", 1), 1);
-	expect_error(lc_target_lock(&target, lc_lock_deadline(60000), cancel[0], &unsupported, &err),
-	             &err, COMMIT_ECANCELED, ECANCELED);
+	expect_error(
+	        lc_target_lock(&target, lc_lock_deadline(60000), cancel[0], &unsupported, &err),
+	        &err, COMMIT_ECANCELED, ECANCELED);
 	fault("1:EIO:flock");
 	expect_error(lock_within(0), &err, COMMIT_EFAILED, EIO);
 	lc_target_release(&target);

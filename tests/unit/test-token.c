@@ -154,8 +154,16 @@ static void reading_for_a_token_can_be_cancelled(void **state)
 static void words_that_are_no_tokens_are_told(void **state)
 {
 	static const char *const wrong[] = {
-	        "",           "1",         "1-",         "Absent",     "absent ",
-	        "2-a-b-c-d-e", "1-a-b-c-d", "1-a-b-c-d-e-f", "1-a-b-c-d-E", "1-a-b-c-d-e/",
+	        "",
+	        "1",
+	        "1-",
+	        "Absent",
+	        "absent ",
+	        "2-a-b-c-d-e",
+	        "1-a-b-c-d",
+	        "1-a-b-c-d-e-f",
+	        "1-a-b-c-d-E",
+	        "1-a-b-c-d-e/",
 	        "1-a-b-c-d-e\n",
 	};
 	char longest[2 * COMMIT_TOKEN_SIZE];
