@@ -24,18 +24,23 @@ unit_tests = \
 	tests/unit/test-backup \
 	tests/unit/test-bytes \
 	tests/unit/test-copy \
+	tests/unit/test-copy-part \
 	tests/unit/test-digest \
 	tests/unit/test-dir \
 	tests/unit/test-error \
 	tests/unit/test-fault \
 	tests/unit/test-inplace \
+	tests/unit/test-inplace-registry \
 	tests/unit/test-journal \
 	tests/unit/test-lock \
 	tests/unit/test-meta \
 	tests/unit/test-name \
 	tests/unit/test-record \
 	tests/unit/test-recover \
+	tests/unit/test-recover-edit \
 	tests/unit/test-save \
+	tests/unit/test-save-conditional \
+	tests/unit/test-save-content \
 	tests/unit/test-save-in-place \
 	tests/unit/test-save-policy \
 	tests/unit/test-save-walk \
@@ -74,7 +79,11 @@ if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
 check_LTLIBRARIES += tests/unit/libsupport.la
 endif
-tests_unit_libsupport_la_SOURCES = tests/unit/support.c tests/unit/support.h
+tests_unit_libsupport_la_SOURCES = \
+	tests/unit/killed.c \
+	tests/unit/killed.h \
+	tests/unit/support.c \
+	tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)

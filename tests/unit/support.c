@@ -320,6 +320,11 @@ void expect_fired(void)
 		fail_msg("the fault %s did not fire", wanted);
 }
 
+long fds_open(void)
+{
+	return lc_fault_open();
+}
+
 static void see(void *context, const char *call)
 {
 	void (*act)(void *) = watch.act;

@@ -75,6 +75,9 @@ void expect_fired(void);
 int fault_end(void);
 /* Just before the nth call of that name: act, once. */
 void at_call(const char *call, unsigned nth, void (*act)(void *context), void *context);
+/* Descriptors of the library that are open now */
+long fds_open(void);
+
 /* Acts for at_call; context is a file's name. */
 void truncate_it(void *name);
 void unlink_it(void *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "killed.h"
 #include "support.h"
 
 #include "inplace.h"
@@ -17,129 +18,6 @@
 #include <sys/mount.h>
 #include <time.h>
 #include <unistd.h>
-
-static struct commit_recover_options opt;
-static struct commit_recover_totals totals;
-static struct commit_error err;
-/* the last finding, its strings copied */
-static struct commit_finding last;
-static char last_path[5000], last_target[5000], warned[5000];
-
-static void keep_finding(void *context, const struct commit_finding *finding)
-{
-	assert_ptr_equal(context, &opt);
-	last = *finding;
-	strcpy(last_path, finding->path);
-	strcpy(last_target, finding->target);
-}
-
-static void keep_warning(void *context, const struct commit_error *warning)
-{
-	assert_ptr_equal(context, &opt);
-	strcpy(warned, warning->path);
-}
-
-static void fresh_options(void)
-{
-	commit_recover_options_init(&opt);
-	opt.found = keep_finding;
-	opt.warn = keep_warning;
-	opt.context = &opt;
-	memset(&last, 0, sizeof last);
-	last.decision = (enum commit_decision) - 1;
-	warned[0] = '\0';
-}
-
-static int begin(void **state)
-{
-	fresh_options();
-	return support_begin(state);
-}
-
-static int scan(const char *path)
-{
-	memset(&totals, 0, sizeof totals);
-	mark(&err);
-	return commit_recover_scan(path, &opt, &totals, &err);
-}
-
-/* One finding, decided so; carried out or not. */
-static void finds(const char *path, enum commit_decision decision, int done)
-{
-	int wanted = decision == COMMIT_DECIDE_CONFLICT ? COMMIT_ECONFLICT : 0;
-	int rc = scan(path);
-
-	if (rc != wanted || totals.found != 1 || last.decision != decision || last.done != done)
-		fail_msg("code %d, %d found, the last %d, done %d: %s", rc, (int)totals.found,
-		         (int)last.decision, last.done, last.reason ? last.reason : "");
-	assert_int_equal(totals.repaired, done);
-	if (wanted)
-		expect_error(rc, &err, wanted, 0);
-	else
-		expect_untouched(&err);
-}
-
-static void finds_nothing(const char *path)
-{
-	assert_int_equal(scan(path), 0);
-	assert_int_equal(totals.found, 0);
-	expect_untouched(&err);
-}
-
-struct death {
-	const char *when;
-	unsigned flags;
-	int conditional;
-	int validates;
-	const char *journal_dir;
-};
-
-static int approve(void *context, const char *staged, const char *target, struct commit_error *why)
-{
-	(void)context, (void)staged, (void)target, (void)why;
-	/* killed while it judges */
-	kill(getpid(), SIGKILL);
-	return 0;
-}
-
-static int die(void *context)
-{
-	const struct death *death = context;
-	struct commit_save_options save;
-	char token[COMMIT_TOKEN_SIZE];
-
-	commit_save_options_init(&save);
-	save.flags = death->flags;
-	save.journal_dir = death->journal_dir;
-	if (death->validates)
-		save.validate = approve;
-	if (death->conditional) {
-		commit_save_token("f", COMMIT_SYMLINK_FOLLOW, token, NULL);
-		save.expect = token;
-	}
-	fault(death->when);
-	commit_save_bytes("f", "new", 3, &save, NULL, NULL);
-	return 0;
-}
-
-/* A save of "f" that is killed; the name of what it leaves */
-static void leave(const struct death *death, char name[256])
-{
-	struct death copy = *death;
-
-	put("f", "old");
-	assert_int_equal(in_child(die, &copy), 128 + SIGKILL);
-	assert_int_equal(ours_in(death->journal_dir ? death->journal_dir : ".", name), 1);
-}
-
-static const struct death staged = {.when = "1:kill:rename"};
-static const struct death displaced = {.when = "1:kill:exchange", .conditional = 1};
-static const struct death exchanged = {.when = "1:kill:unlink", .conditional = 1};
-static const struct death judged = {.when = NULL, .validates = 1};
-static const struct death edited = {.when = "3:kill:pwrite", .flags = COMMIT_SAVE_IN_PLACE};
-static const struct death elsewhere = {.when = "1:EACCES:tmpfile,3:kill:pwrite",
-                                       .flags = COMMIT_SAVE_IN_PLACE,
-                                       .journal_dir = "journals"};
 
 static void an_empty_directory_has_nothing(void **state)
 {
@@ -158,7 +36,7 @@ static void what_a_killed_save_left_is_removed(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(deaths); i++) {
-		leave(deaths[i], name);
+		leave_killed(deaths[i], name);
 		finds(".", COMMIT_DECIDE_REMOVE, 1);
 		snprintf(path, sizeof path, "./%s", name);
 		assert_string_equal(last_path, path);
@@ -180,11 +58,11 @@ static void a_dry_run_decides_only(void **state)
 	(void)state;
 	for (i = 0; i < COUNT_OF(deaths); i++) {
 		opt.flags = COMMIT_RECOVER_DRY_RUN;
-		leave(deaths[i], name);
+		leave_killed(deaths[i], name);
 		finds(".", i < 3 ? COMMIT_DECIDE_REMOVE : COMMIT_DECIDE_ROLL_FORWARD, 0);
 		assert_int_equal(ours_in(".", NULL), 1);
 		expect_file("f", "old");
-		fresh_options();
+		killed_options();
 		assert_int_equal(scan("."), 0);
 		expect_clean();
 	}
@@ -198,7 +76,7 @@ static void the_young_are_spared(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(deaths); i++) {
-		leave(deaths[i], name);
+		leave_killed(deaths[i], name);
 		opt.older_than = 3600;
 		finds(".", COMMIT_DECIDE_YOUNG, 0);
 		opt.older_than = 0;
@@ -215,7 +93,7 @@ static void the_living_are_left_alone(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(deaths); i++) {
-		leave(deaths[i], name);
+		leave_killed(deaths[i], name);
 		fd = open_file(name, O_RDONLY);
 		assert_return_code(flock(fd, LOCK_EX), errno);
 		finds(".", COMMIT_DECIDE_LIVE, 0);
@@ -246,7 +124,7 @@ static void without_locks_nothing_of_this_boot_is_dead(void **state)
 	char name[256];
 
 	(void)state;
-	leave(&staged, name);
+	leave_killed(&staged, name);
 	fault("1:ENOLCK:flock");
 	finds(".", COMMIT_DECIDE_LIVE, 0);
 	assert_int_equal(ours_in(".", NULL), 1);
@@ -257,7 +135,7 @@ static void copied_names_are_not_touched(void **state)
 	char name[256], path[300];
 
 	(void)state;
-	leave(&staged, name);
+	leave_killed(&staged, name);
 	assert_return_code(mkdir("copy", 0755), errno);
 	snprintf(path, sizeof path, "copy/%s", name);
 	put(path, "a copy");
@@ -268,12 +146,12 @@ static void copied_names_are_not_touched(void **state)
 	assert_return_code(mkdir(name, 0755), errno);
 	finds(".", COMMIT_DECIDE_UNPROVEN, 0);
 	assert_return_code(rmdir(name), errno);
-	leave(&displaced, name);
+	leave_killed(&displaced, name);
 	assert_return_code(unlink(name), errno);
 	assert_return_code(mkdir(name, 0755), errno);
 	finds(".", COMMIT_DECIDE_UNPROVEN, 0);
 	assert_return_code(rmdir(name), errno);
-	leave(&judged, name);
+	leave_killed(&judged, name);
 	assert_int_equal(scan("."), 0);
 	put(name, "no directory");
 	finds(".", COMMIT_DECIDE_UNPROVEN, 0);
@@ -288,7 +166,7 @@ static void a_displaced_foreign_version_wants_a_person(void **state)
 	char name[256];
 
 	(void)state;
-	leave(&displaced, name);
+	leave_killed(&displaced, name);
 	put("theirs", "somebody's edit");
 	assert_return_code(rename("theirs", name), errno);
 	finds(".", COMMIT_DECIDE_CONFLICT, 0);
@@ -304,7 +182,7 @@ static void a_displaced_name_fits_the_file_that_got_it(void **state)
 	char name[256];
 
 	(void)state;
-	leave(&fallback, name);
+	leave_killed(&fallback, name);
 	finds(".", COMMIT_DECIDE_REMOVE, 1);
 	expect_clean();
 	expect_file("f", "old");
@@ -315,7 +193,7 @@ static void stage_directories_with_more_in_them_stay(void **state)
 	char name[256], path[300];
 
 	(void)state;
-	leave(&judged, name);
+	leave_killed(&judged, name);
 	snprintf(path, sizeof path, "%s/notes", name);
 	put(path, "by hand");
 	finds(".", COMMIT_DECIDE_UNPROVEN, 0);
@@ -334,95 +212,6 @@ static void stage_directories_with_more_in_them_stay(void **state)
 	expect_clean();
 }
 
-static void interrupted_edits_are_finished(void **state)
-{
-	char name[256];
-
-	(void)state;
-	leave(&edited, name);
-	finds(".", COMMIT_DECIDE_ROLL_FORWARD, 1);
-	assert_int_equal(last.kind, COMMIT_FOUND_IN_PLACE);
-	assert_string_equal(last_target, "./f");
-	expect_file("f", "new");
-	expect_clean();
-	/* asked for by the file's own name */
-	leave(&edited, name);
-	finds("f", COMMIT_DECIDE_ROLL_FORWARD, 1);
-	expect_file("f", "new");
-	expect_clean();
-}
-
-static void edits_that_others_wrote_over_want_a_person(void **state)
-{
-	char name[256];
-
-	(void)state;
-	leave(&edited, name);
-	put("f", "edited by hand");
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-	expect_file("f", "edited by hand");
-	assert_return_code(unlink("f"), errno);
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-	assert_non_null(strstr(last.reason, "gone"));
-	assert_return_code(symlink("/etc/passwd", "f"), errno);
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-	assert_return_code(unlink("f"), errno);
-	assert_return_code(mkdir("f", 0755), errno);
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-	assert_int_equal(ours_in(".", NULL), 1);
-}
-
-static void damaged_journals_want_a_person(void **state)
-{
-	char name[256];
-	int fd;
-
-	(void)state;
-	leave(&edited, name);
-	fd = open_file(name, O_RDWR);
-	/* the new image, then the version, then the magic */
-	assert_int_equal(pwrite(fd, "X", 1, LC_JOURNAL_HEAD), 1);
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-	assert_non_null(strstr(last.reason, "contents"));
-	assert_int_equal(pwrite(fd, "\2", 1, 8), 1);
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-	assert_non_null(strstr(last.reason, "version"));
-	assert_int_equal(pwrite(fd, "x", 1, 0), 1);
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-	assert_non_null(strstr(last.reason, "damaged"));
-	close(fd);
-	expect_file("f", "old");
-}
-
-static void edits_that_cannot_be_finished_are_pending(void **state)
-{
-	static const char *const faults[] = {"1:EIO:pread", "1:EIO:pwrite", "1:EIO:fsync",
-	                                     "1:EIO:unlink"};
-	char name[256];
-	size_t i;
-	int fd;
-
-	(void)state;
-	leave(&edited, name);
-	for (i = 0; i < COUNT_OF(faults); i++) {
-		fault(faults[i]);
-		expect_error(scan("."), &err, COMMIT_EPENDING, EIO);
-		expect_fired();
-		assert_int_equal(last.code, COMMIT_EPENDING);
-		assert_int_equal(last.errnum, EIO);
-		assert_int_equal(totals.failed, 1);
-		assert_int_equal(ours_in(".", NULL), 1);
-	}
-	/* somebody else works on the file */
-	fd = open_file("f", O_RDONLY);
-	assert_return_code(flock(fd, LOCK_EX), errno);
-	finds(".", COMMIT_DECIDE_LIVE, 0);
-	close(fd);
-	fault("2:EINVAL:fsync");
-	finds(".", COMMIT_DECIDE_ROLL_FORWARD, 1);
-	expect_file("f", "new");
-}
-
 static void removals_that_fail_are_pending(void **state)
 {
 	static const struct {
@@ -436,7 +225,7 @@ static void removals_that_fail_are_pending(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(cases); i++) {
-		leave(cases[i].death, name);
+		leave_killed(cases[i].death, name);
 		fault(cases[i].fault);
 		expect_error(scan("."), &err, COMMIT_EPENDING, EACCES);
 		assert_int_equal(last.done, 0);
@@ -444,79 +233,6 @@ static void removals_that_fail_are_pending(void **state)
 		assert_int_equal(scan("."), 0);
 		expect_clean();
 	}
-}
-
-static void edits_with_a_journal_elsewhere_are_found_by_their_path(void **state)
-{
-	char name[256];
-
-	(void)state;
-	opt.journal_dir = "journals";
-	leave(&elsewhere, name);
-	assert_return_code(mkdir("other", 0755), errno);
-	put("other/f", "x");
-	put("f2", "x");
-	finds_nothing("other");
-	finds_nothing("other/f");
-	finds_nothing("f2");
-	finds("f", COMMIT_DECIDE_ROLL_FORWARD, 1);
-	expect_file("f", "new");
-	leave(&elsewhere, name);
-	finds(".", COMMIT_DECIDE_ROLL_FORWARD, 1);
-	expect_file("f", "new");
-	leave(&elsewhere, name);
-	assert_return_code(unlink("f"), errno);
-	finds(".", COMMIT_DECIDE_CONFLICT, 0);
-}
-
-static void journals_of_others_are_not_obeyed(void **state)
-{
-	char name[256];
-
-	(void)state;
-	need_root();
-	leave(&edited, name);
-	assert_return_code(chown(name, 1000, 1000), errno);
-	finds(".", COMMIT_DECIDE_FOREIGN, 0);
-	expect_file("f", "old");
-}
-
-static char journal_name[256];
-
-/* Their journal stands there only while it is opened. */
-static void swap_journals(void *context)
-{
-	(void)context;
-	assert_return_code(rename(journal_name, "mine"), errno);
-	assert_return_code(rename("theirs", journal_name), errno);
-}
-
-static void swap_back(void *context)
-{
-	(void)context;
-	assert_return_code(rename(journal_name, "theirs"), errno);
-	assert_return_code(rename("mine", journal_name), errno);
-}
-
-static void swap_and_back(void *context)
-{
-	swap_journals(context);
-	at_call("flock", 1, swap_back, context);
-}
-
-static void a_journal_swapped_while_it_is_opened_is_not_obeyed(void **state)
-{
-	(void)state;
-	need_root();
-	leave(&edited, journal_name);
-	assert_return_code(rename(journal_name, "theirs"), errno);
-	assert_return_code(chown("theirs", 1000, 1000), errno);
-	put(journal_name, "root's own, but no journal");
-	/* the directory, its entries, then the journal */
-	at_call("open", 3, swap_and_back, NULL);
-	assert_int_equal(scan("."), 0);
-	assert_int_equal(totals.repaired, 0);
-	expect_file("f", "old");
 }
 
 static int scan_as_user(void *context)
@@ -535,7 +251,7 @@ static void files_of_others_are_named_and_left(void **state)
 
 	(void)state;
 	need_root();
-	leave(&unreadable, name);
+	leave_killed(&unreadable, name);
 	assert_return_code(chmod(".", 0777), errno);
 	assert_int_equal(as_user(65534, scan_as_user, NULL), 0);
 	assert_int_equal(ours_in(".", NULL), 1);
@@ -559,7 +275,7 @@ static void what_vanishes_meanwhile_is_no_finding(void **state)
 
 	(void)state;
 	for (i = 0; i < COUNT_OF(calls); i++) {
-		leave(&staged, name);
+		leave_killed(&staged, name);
 		at_call(calls[i], nths[i], vanish, NULL);
 		finds_nothing(".");
 		expect_clean();
@@ -575,7 +291,7 @@ static void trees_are_walked_if_asked(void **state)
 	assert_return_code(mkdir("d/e", 0755), errno);
 	assert_return_code(symlink("d", "link"), errno);
 	assert_return_code(chdir("d/e"), errno);
-	leave(&staged, name);
+	leave_killed(&staged, name);
 	assert_return_code(chdir("../.."), errno);
 	finds_nothing(".");
 	opt.flags = COMMIT_RECOVER_TREE;
@@ -607,7 +323,7 @@ static void what_cannot_be_read_is_told_and_passed_by(void **state)
 	char name[256];
 
 	(void)state;
-	leave(&staged, name);
+	leave_killed(&staged, name);
 	assert_return_code(mkdir("d", 0755), errno);
 	opt.flags = COMMIT_RECOVER_TREE | COMMIT_RECOVER_DRY_RUN;
 	/* the directory, its entries, then in any order "d" and what was left */
@@ -644,7 +360,7 @@ static void a_scan_can_be_cancelled(void **state)
 	char name[256];
 
 	(void)state;
-	leave(&staged, name);
+	leave_killed(&staged, name);
 	assert_return_code(pipe(cancel), errno);
 	opt.cancel_fd = cancel[0];
 	opt.flags = COMMIT_RECOVER_DRY_RUN;
@@ -660,7 +376,7 @@ static void the_gravest_is_what_is_returned(void **state)
 	char name[256];
 
 	(void)state;
-	leave(&displaced, name);
+	leave_killed(&displaced, name);
 	put("theirs", "somebody's edit");
 	assert_return_code(rename("theirs", name), errno);
 	assert_return_code(mkdir("d", 0755), errno);
@@ -680,7 +396,7 @@ static void totals_are_added_to(void **state)
 	char name[256];
 
 	(void)state;
-	leave(&staged, name);
+	leave_killed(&staged, name);
 	memset(&totals, 0, sizeof totals);
 	totals.found = 10;
 	totals.repaired = 20;
@@ -689,7 +405,7 @@ static void totals_are_added_to(void **state)
 	assert_int_equal(totals.repaired, 21);
 }
 
-#define RECOVER(test) cmocka_unit_test_setup_teardown(test, begin, support_end)
+#define RECOVER(test) cmocka_unit_test_setup_teardown(test, killed_begin, support_end)
 
 int main(void)
 {
@@ -705,14 +421,7 @@ int main(void)
 	        RECOVER(a_displaced_foreign_version_wants_a_person),
 	        RECOVER(a_displaced_name_fits_the_file_that_got_it),
 	        RECOVER(stage_directories_with_more_in_them_stay),
-	        RECOVER(interrupted_edits_are_finished),
-	        RECOVER(edits_that_others_wrote_over_want_a_person),
-	        RECOVER(damaged_journals_want_a_person),
-	        RECOVER(edits_that_cannot_be_finished_are_pending),
 	        RECOVER(removals_that_fail_are_pending),
-	        RECOVER(edits_with_a_journal_elsewhere_are_found_by_their_path),
-	        RECOVER(journals_of_others_are_not_obeyed),
-	        RECOVER(a_journal_swapped_while_it_is_opened_is_not_obeyed),
 	        RECOVER(files_of_others_are_named_and_left),
 	        RECOVER(what_vanishes_meanwhile_is_no_finding),
 	        RECOVER(trees_are_walked_if_asked),

@@ -158,20 +158,6 @@ static void read_only_files_want_force(void **state)
 	expect_file("f", "new");
 }
 
-static void existence_can_be_required_or_forbidden(void **state)
-{
-	(void)state;
-	opt.flags = COMMIT_SAVE_MUST_EXIST;
-	refused("f", COMMIT_EREFUSED, ENOENT);
-	opt.flags = COMMIT_SAVE_CREATE;
-	saved("f", "made");
-	refused("f", COMMIT_EREFUSED, EEXIST);
-	expect_file("f", "made");
-	opt.flags = COMMIT_SAVE_MUST_EXIST;
-	saved("f", "replaced");
-	expect_file("f", "replaced");
-}
-
 static void what_is_no_regular_file_is_an_error(void **state)
 {
 	(void)state;
@@ -182,130 +168,6 @@ static void what_is_no_regular_file_is_an_error(void **state)
 	refused("", COMMIT_EUSAGE, ENOENT);
 	refused("fifo/x", COMMIT_EFAILED, ENOTDIR);
 	assert_true(S_ISFIFO(stat_of("fifo").st_mode));
-}
-
-static void make_it(void *name)
-{
-	put(name, "theirs");
-}
-
-/* Somebody who takes no locks writes between our look and our rename. */
-static void a_conditional_save_leaves_their_version(void **state)
-{
-	char name[] = "f";
-
-	(void)state;
-	put("f", "old");
-	take_token("f");
-	at_call("exchange", 1, replace_it, name);
-	refused("f", COMMIT_EREFUSED, 0);
-	expect_file("f", "replaced by somebody else");
-	take_token("f");
-	at_call("exchange", 1, rewrite_it, name);
-	refused("f", COMMIT_EREFUSED, 0);
-	expect_file("f", "written by somebody else");
-	take_token("f");
-	at_call("exchange", 1, unlink_it, name);
-	refused("f", COMMIT_EREFUSED, ENOENT);
-	expect_absent("f");
-	fresh_options();
-	opt.flags = COMMIT_SAVE_CREATE;
-	at_call("noreplace", 1, make_it, name);
-	refused("f", COMMIT_EREFUSED, EEXIST);
-	expect_file("f", "theirs");
-}
-
-/* Two others: one version came out, and another stands where it should go back. */
-static void a_third_version_is_kept_and_named(void **state)
-{
-	char name[] = "f", ours[256];
-
-	(void)state;
-	put("f", "old");
-	take_token("f");
-	fault("2:EIO:exchange");
-	at_call("exchange", 1, replace_it, name);
-	expect_error(save_as("f", "new"), &err, COMMIT_ECONFLICT, EIO);
-	expect_file("f", "new");
-	assert_int_equal(ours_in(".", ours), 1);
-	expect_file(ours, "replaced by somebody else");
-	assert_non_null(strstr(err.text, ours));
-}
-
-static void replace_twice(void *name)
-{
-	replace_it(name);
-	at_call("exchange", 1, replace_it, name);
-}
-
-static void the_third_version_is_not_removed_for_ours(void **state)
-{
-	char name[] = "f", ours[256];
-
-	(void)state;
-	put("f", "old");
-	take_token("f");
-	/* theirs comes out, then another replaces ours before theirs goes back */
-	at_call("exchange", 1, replace_twice, name);
-	expect_error(save_as("f", "new"), &err, COMMIT_ECONFLICT, 0);
-	assert_int_equal(ours_in(".", ours), 1);
-	expect_file("f", "replaced by somebody else");
-	expect_file(ours, "replaced by somebody else");
-}
-
-static void without_exchange_the_name_is_looked_at_first(void **state)
-{
-	char name[] = "f";
-
-	(void)state;
-	put("f", "old");
-	take_token("f");
-	fault("1:EINVAL:exchange");
-	saved("f", "new");
-	expect_file("f", "new");
-	take_token("f");
-	fault("1:EINVAL:exchange");
-	at_call("exchange", 1, replace_it, name);
-	refused("f", COMMIT_EREFUSED, 0);
-	expect_file("f", "replaced by somebody else");
-	take_token("f");
-	fault("1:EINVAL:exchange,1:EBUSY:rename");
-	assert_int_equal(save_as("f", "new"), COMMIT_EFAILED);
-	fresh_options();
-	opt.flags = COMMIT_SAVE_CREATE;
-	fault("1:ENOSYS:noreplace");
-	saved("made", "new");
-	expect_file("made", "new");
-}
-
-static void tokens_are_compared(void **state)
-{
-	(void)state;
-	put("f", "old");
-	take_token("f");
-	saved("f", "new");
-	refused("f", COMMIT_EREFUSED, 0);
-	opt.expect = "absent";
-	refused("f", COMMIT_EREFUSED, 0);
-	saved("fresh", "made");
-	refused("fresh", COMMIT_EREFUSED, 0);
-	take_token("f");
-	assert_return_code(unlink("f"), errno);
-	refused("f", COMMIT_EREFUSED, 0);
-	put("f", "x");
-	take_token("f");
-	fault("1:EIO:pread");
-	refused("f", COMMIT_EFAILED, EIO);
-}
-
-static void a_pending_removal_of_the_old_version_is_pending(void **state)
-{
-	(void)state;
-	put("f", "old");
-	take_token("f");
-	fault("1:EIO:unlink");
-	expect_error(save_as("f", "new"), &err, COMMIT_EPENDING, EIO);
-	expect_file("f", "new");
 }
 
 static void appending_keeps_what_is_there(void **state)
@@ -574,14 +436,7 @@ int main(void)
 	        POLICY(hard_links_are_refused_or_broken),
 	        POLICY(hard_links_made_meanwhile_are_seen),
 	        POLICY(read_only_files_want_force),
-	        POLICY(existence_can_be_required_or_forbidden),
 	        POLICY(what_is_no_regular_file_is_an_error),
-	        POLICY(a_conditional_save_leaves_their_version),
-	        POLICY(a_third_version_is_kept_and_named),
-	        POLICY(the_third_version_is_not_removed_for_ours),
-	        POLICY(without_exchange_the_name_is_looked_at_first),
-	        POLICY(tokens_are_compared),
-	        POLICY(a_pending_removal_of_the_old_version_is_pending),
 	        POLICY(appending_keeps_what_is_there),
 	        POLICY(what_others_append_before_the_lock_is_kept),
 	        POLICY(unchanged_content_leaves_the_file_alone),

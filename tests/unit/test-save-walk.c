@@ -9,8 +9,6 @@
 
 #include "support.h"
 
-#include "fault.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -218,7 +216,7 @@ static int calls_of(const struct way *way)
 static void walk(const struct way *way, const char *what)
 {
 	const int calls = calls_of(way);
-	const long before = lc_fault_open();
+	const long before = fds_open();
 	char spec[64];
 	int n, rc;
 
@@ -229,7 +227,7 @@ static void walk(const struct way *way, const char *what)
 		fault(spec);
 		rc = save_once(way);
 		expect_fired();
-		if (lc_fault_open() != before)
+		if (fds_open() != before)
 			fail_msg("%s, %s at call %d: descriptors leak", way->name, what, n);
 		check_code(way, rc);
 		recover_and_save_again(way);
@@ -272,7 +270,7 @@ static int die_there(void *context)
 {
 	const struct death *death = context;
 
-	lc_fault_arm(death->spec);
+	fault(death->spec);
 	return save_once(death->way) ? 1 : 0;
 }
 

@@ -306,20 +306,6 @@ static void strings_of_the_options_are_copied(void **state)
 	expect_file("f", "new");
 }
 
-static void empty_content_is_refused_unless_allowed(void **state)
-{
-	(void)state;
-	refused("", COMMIT_EREFUSED, 0);
-	expect_absent("f");
-	put("f", "old");
-	refused("", COMMIT_EREFUSED, 0);
-	expect_file("f", "old");
-	opt.flags = COMMIT_SAVE_ALLOW_EMPTY;
-	assert_int_equal(bytes(""), 0);
-	expect_file("f", "");
-	assert_int_equal(result.bytes, 0);
-}
-
 static void sync_says_what_is_flushed(void **state)
 {
 	static const struct {
@@ -392,85 +378,6 @@ static void a_rename_that_fails_names_the_way_out(void **state)
 	}
 }
 
-static void content_of_a_descriptor_is_saved(void **state)
-{
-	int fd;
-
-	(void)state;
-	put("source", "from a descriptor");
-	fd = open_file("source", O_RDONLY);
-	assert_int_equal(commit_save_fd("f", fd, &opt, &result, &err), 0);
-	expect_file("f", "from a descriptor");
-	assert_int_equal(result.bytes, 17);
-	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-	close(fd);
-	fd = open_file(".", O_RDONLY);
-	expect_error(commit_save_fd("f", fd, &opt, &result, &err), &err, COMMIT_EFAILED, EISDIR);
-	assert_int_equal(commit_save_fd("", fd, &opt, &result, NULL), COMMIT_EUSAGE);
-	close(fd);
-	expect_file("f", "from a descriptor");
-	expect_clean();
-}
-
-/* commit-save f < f */
-static void a_file_can_be_saved_onto_itself(void **state)
-{
-	int fd;
-
-	(void)state;
-	put("f", "itself");
-	fd = open_file("f", O_RDONLY);
-	assert_int_equal(commit_save_fd("f", fd, &opt, &result, &err), 0);
-	close(fd);
-	expect_file("f", "itself");
-}
-
-static void cut_staged(void *context)
-{
-	char name[256];
-
-	(void)context;
-	assert_int_equal(ours_in(".", name), 1);
-	assert_return_code(truncate(name, 3), errno);
-}
-
-/* A file system that loses the end of what it said it had taken */
-static void a_size_that_is_not_what_was_written_is_no_success(void **state)
-{
-	(void)state;
-	put("f", "old");
-	at_call("chmod", 1, cut_staged, NULL);
-	refused("new content", COMMIT_EFAILED, EIO);
-	expect_file("f", "old");
-}
-
-static void a_directory_that_is_renamed_meanwhile_is_still_the_one(void **state)
-{
-	(void)state;
-	assert_return_code(mkdir("d", 0755), errno);
-	put("d/f", "old");
-	assert_int_equal(commit_save_open(&save, "d/f", &opt, &err), 0);
-	assert_int_equal(commit_save_write(save, "new", 3, &err), 0);
-	assert_return_code(rename("d", "moved"), errno);
-	assert_return_code(mkdir("d", 0755), errno);
-	assert_int_equal(commit_save_finish(save, &err), 0);
-	assert_int_equal(commit_save_commit(save, &result, &err), 0);
-	commit_save_close(save);
-	expect_file("moved/f", "new");
-	expect_absent("d/f");
-}
-
-static void a_directory_that_is_removed_meanwhile_is_an_error(void **state)
-{
-	(void)state;
-	assert_return_code(mkdir("d", 0755), errno);
-	assert_int_equal(commit_save_open(&save, "d/f", &opt, &err), 0);
-	assert_int_equal(commit_save_write(save, "new", 3, &err), 0);
-	assert_return_code(rmdir("d"), errno);
-	expect_error(commit_save_finish(save, &err), &err, COMMIT_EFAILED, ENOENT);
-	commit_save_close(save);
-}
-
 static void tokens_tell_versions_apart(void **state)
 {
 	char token[COMMIT_TOKEN_SIZE], later[COMMIT_TOKEN_SIZE];
@@ -515,16 +422,10 @@ int main(void)
 	        SAVE(options_are_checked),
 	        SAVE(defaults_are_those_of_the_manual),
 	        SAVE(strings_of_the_options_are_copied),
-	        SAVE(empty_content_is_refused_unless_allowed),
 	        SAVE(sync_says_what_is_flushed),
 	        SAVE(a_directory_that_cannot_be_flushed_is_noted),
 	        SAVE(what_fails_after_the_rename_is_pending),
 	        SAVE(a_rename_that_fails_names_the_way_out),
-	        SAVE(content_of_a_descriptor_is_saved),
-	        SAVE(a_file_can_be_saved_onto_itself),
-	        SAVE(a_size_that_is_not_what_was_written_is_no_success),
-	        SAVE(a_directory_that_is_renamed_meanwhile_is_still_the_one),
-	        SAVE(a_directory_that_is_removed_meanwhile_is_an_error),
 	        SAVE(tokens_tell_versions_apart),
 	        SAVE(the_version_is_that_of_the_package),
 	};
