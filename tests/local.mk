@@ -20,7 +20,35 @@ lint_tests = \
 	tests/lint/sys-only.sh
 
 # Each is tests/unit/test-MODULE.c, compiled and linked alike.
-unit_tests =
+unit_tests = \
+	tests/unit/test-backup \
+	tests/unit/test-bytes \
+	tests/unit/test-copy \
+	tests/unit/test-copy-part \
+	tests/unit/test-digest \
+	tests/unit/test-dir \
+	tests/unit/test-error \
+	tests/unit/test-fault \
+	tests/unit/test-inplace \
+	tests/unit/test-inplace-registry \
+	tests/unit/test-journal \
+	tests/unit/test-lock \
+	tests/unit/test-meta \
+	tests/unit/test-name \
+	tests/unit/test-record \
+	tests/unit/test-recover \
+	tests/unit/test-recover-edit \
+	tests/unit/test-save \
+	tests/unit/test-save-conditional \
+	tests/unit/test-save-content \
+	tests/unit/test-save-in-place \
+	tests/unit/test-save-policy \
+	tests/unit/test-save-walk \
+	tests/unit/test-stage \
+	tests/unit/test-stage-name \
+	tests/unit/test-sys \
+	tests/unit/test-target \
+	tests/unit/test-token
 
 # Against the tools as they are installed
 cli_tests = \
@@ -54,8 +82,16 @@ TESTS += $(lint_tests) $(unit_programs) $(bats_tests)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
+check_LTLIBRARIES += tests/unit/libsupport.la
 endif
-LDADD = src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+tests_unit_libsupport_la_SOURCES = \
+	tests/unit/killed.c \
+	tests/unit/killed.h \
+	tests/unit/support.c \
+	tests/unit/support.h
+tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS

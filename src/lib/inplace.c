@@ -344,23 +344,37 @@ static int restore_metadata(const struct lc_journal *j, int target)
 }
 
 /*
+ * A file that gets smaller is cut before it is written: else the sector in
+ * which it will end had new bytes before old ones for a moment, and were we
+ * killed then, it would be taken for somebody else's.
+ */
+static int write_image(int fd, const struct lc_journal *j, int target, unsigned char *buffer)
+{
+	uint64_t at;
+	off_t to = 0;
+	size_t count;
+	int rc = 0;
+
+	for (at = 0; !rc && at < j->new_size; at += count) {
+		count = j->new_size - at < BUFFER_SIZE ? (size_t)(j->new_size - at) : BUFFER_SIZE;
+		rc = read_image(fd, j->new_offset, j->new_size, at, buffer);
+		if (!rc && at == 0 && j->new_size < j->old_size)
+			rc = lc_sys_ftruncate(target, (off_t)j->new_size);
+		if (!rc)
+			rc = lc_copy_bytes(target, &to, buffer, count);
+	}
+	return rc;
+}
+
+/*
  * All of it is written, also what seems to be new already: after a failed
  * flush the page cache shows what the disk does not have.
  */
 int lc_inplace_apply(int fd, const struct lc_journal *j, int target, int force)
 {
 	unsigned char *buffer = malloc(BUFFER_SIZE);
-	uint64_t at;
-	off_t to = 0;
-	size_t count;
-	int rc = buffer ? 0 : -ENOMEM;
+	int rc = buffer ? write_image(fd, j, target, buffer) : -ENOMEM;
 
-	for (at = 0; !rc && at < j->new_size; at += count) {
-		count = j->new_size - at < BUFFER_SIZE ? (size_t)(j->new_size - at) : BUFFER_SIZE;
-		rc = read_image(fd, j->new_offset, j->new_size, at, buffer);
-		if (!rc)
-			rc = lc_copy_bytes(target, &to, buffer, count);
-	}
 	free(buffer);
 	if (!rc)
 		rc = lc_sys_ftruncate(target, (off_t)j->new_size);

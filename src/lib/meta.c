@@ -181,8 +181,10 @@ static int copy_one(struct transfer *t, const char *name, void *value)
 	int rc;
 
 	if (is_acl(name)) {
-		if (!keeps(t, COMMIT_KEEP_ACL))
+		if (!keeps(t, COMMIT_KEEP_ACL)) {
+			t->acl_lost = 1;
 			return 0;
+		}
 		rc = strcmp(name, ACL_NAME) == 0 ? lc_sys_copy_acl(t->from, t->to)
 		                                 : copy_value(t, name, value);
 		if (!rc)

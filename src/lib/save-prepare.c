@@ -200,43 +200,68 @@ static int compare_content(struct commit_save *save, struct commit_error *err)
 	return 0;
 }
 
+/*
+ * The name proves which inode it was made for. Linking may have had to take
+ * another one, where unnamed files cannot be linked: then it is named again.
+ */
+static int link_displaced(struct commit_save *save)
+{
+	const struct lc_target *t = &save->target;
+	char name[LC_NAME_SIZE];
+	struct stat before, after = {0};
+	int rc;
+
+	do {
+		rc = lc_sys_fstat(save->stage.fd, &before);
+		if (!rc)
+			rc = lc_name_make_displaced(t->place.inode, before.st_ino, &t->st, name);
+		if (!rc)
+			rc = lc_stage_link(&save->stage, name);
+		if (!rc)
+			rc = lc_sys_fstat(save->stage.fd, &after);
+	} while (!rc && after.st_ino != before.st_ino);
+	return rc;
+}
+
 /* A name while it waits: which one depends on what will happen to it. */
 static int link_stage(struct commit_save *save)
 {
 	const struct lc_target *t = &save->target;
-	char name[LC_NAME_SIZE];
-	struct stat st;
-	int rc;
 
-	if (!lc_save_conditional(save) || !t->exists || t->is_link)
-		return lc_stage_link_random(&save->stage);
-	rc = lc_sys_fstat(save->stage.fd, &st);
-	if (!rc)
-		rc = lc_name_make_displaced(t->place.inode, st.st_ino, &t->st, name);
-	return rc ? rc : lc_stage_link(&save->stage, name);
+	if (lc_save_conditional(save) && t->exists && !t->is_link)
+		return link_displaced(save);
+	return lc_stage_link_random(&save->stage);
 }
 
 /* What the kernel gives a new file here: umask and default ACL are its business. */
-static int apply_new_metadata(struct commit_save *save, int to, struct commit_error *err)
+static int look_at_new_file(struct commit_save *save, struct stat *st, struct commit_error *err)
 {
-	const mode_t mode = save->opt.create_mode & 0777;
-	struct stat st;
-	int rc = save->probe = lc_stage_probe(&save->target.place, mode);
+	int rc = save->probe = lc_stage_probe(&save->target.place, save->opt.create_mode & 0777);
 
 	if (rc >= 0)
-		rc = lc_sys_fstat(save->probe, &st);
+		rc = lc_sys_fstat(save->probe, st);
 	if (rc < 0)
 		return lc_save_fail(save, rc, "find out the mode of a new file", NULL, err);
-	return lc_meta_apply(save->probe, &st, 1, to, &save->plan, save->target.place.path, err);
+	return 0;
 }
 
 static int apply_metadata(struct commit_save *save, int to, struct commit_error *err)
 {
 	const struct lc_target *t = &save->target;
+	/* An edit in place leaves the inode as it is. */
+	const int keep_mode = save->in_place || (save->plan.keep & COMMIT_KEEP_MODE);
+	struct stat fresh = {0}, st = t->st;
+	int rc = 0;
 
+	if (!t->exists || !keep_mode)
+		rc = look_at_new_file(save, &fresh, err);
+	if (rc)
+		return rc;
 	if (!t->exists)
-		return apply_new_metadata(save, to, err);
-	return lc_meta_apply(t->fd, &t->st, 0, to, &save->plan, t->place.path, err);
+		return lc_meta_apply(save->probe, &fresh, 1, to, &save->plan, t->place.path, err);
+	if (!keep_mode)
+		st.st_mode = fresh.st_mode;
+	return lc_meta_apply(t->fd, &st, 0, to, &save->plan, t->place.path, err);
 }
 
 static int prepare_backup(struct commit_save *save, struct commit_error *err)

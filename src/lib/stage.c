@@ -140,8 +140,11 @@ static int replace_by_named(struct lc_stage *stage)
 {
 	int unnamed = stage->fd;
 	off_t end = 0;
-	int rc = open_named(stage);
+	int rc;
 
+	/* From here on the unnamed file is closed here, also if no other is made. */
+	stage->fd = -1;
+	rc = open_named(stage);
 	if (rc == 0)
 		rc = (int)lc_sys_lseek(unnamed, 0, SEEK_SET);
 	if (rc == 0)
