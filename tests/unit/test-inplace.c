@@ -151,7 +151,7 @@ static void one_foreign_byte_in_any_sector_is_seen(void **state)
 		write_target(mix, MANY);
 		assert_int_equal(decide(), -ESTALE);
 	}
-	/* the first and the last byte, and a sector that is half old, half new */
+	/* the first and the last byte, and a sector whose end alone is new */
 	memcpy(mix, old, MANY);
 	mix[0] ^= 1;
 	write_target(mix, MANY);
@@ -161,9 +161,20 @@ static void one_foreign_byte_in_any_sector_is_seen(void **state)
 	write_target(mix, MANY);
 	assert_int_equal(decide(), -ESTALE);
 	memcpy(mix, old, MANY);
-	memcpy(mix, new, LC_SECTOR / 2);
+	memcpy(mix + LC_SECTOR / 2, new + LC_SECTOR / 2, LC_SECTOR / 2);
 	write_target(mix, MANY);
 	assert_int_equal(decide(), -ESTALE);
+}
+
+/* A limit or a full disk ends a write where it likes. */
+static void a_write_that_ended_inside_a_sector_is_ours(void **state)
+{
+	(void)state;
+	make_edit(MANY, MANY);
+	memcpy(mix, old, MANY);
+	memcpy(mix, new, LC_SECTOR + 100);
+	write_target(mix, MANY);
+	assert_int_equal(decide(), 0);
 }
 
 /* While it grows: any size between, what is beyond the old end still zero or new. */
@@ -429,6 +440,7 @@ int main(void)
 	        EDIT(an_edit_gives_new_content_to_the_same_inode),
 	        EDIT(every_mix_of_old_and_new_sectors_is_ours),
 	        EDIT(one_foreign_byte_in_any_sector_is_seen),
+	        EDIT(a_write_that_ended_inside_a_sector_is_ours),
 	        EDIT(sizes_between_are_ours_while_it_grows),
 	        EDIT(sizes_between_are_ours_while_it_shrinks),
 	        EDIT(a_kill_anywhere_in_apply_can_be_rolled_forward),
