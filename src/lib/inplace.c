@@ -339,19 +339,33 @@ static int restore_metadata(const struct lc_journal *j, int target)
 }
 
 /*
+ * How far is written. A file that shrinks ends inside a sector: until it is cut
+ * off there, old bytes behind the new end would make that sector neither old nor
+ * new, and recovery would take it for a foreign edit. Zeros it knows.
+ */
+static uint64_t write_end(const struct lc_journal *j)
+{
+	uint64_t sector_end = (j->new_size + LC_SECTOR - 1) / LC_SECTOR * LC_SECTOR;
+
+	if (j->new_size >= j->old_size)
+		return j->new_size;
+	return sector_end < j->old_size ? sector_end : j->old_size;
+}
+
+/*
  * All of it is written, also what seems to be new already: after a failed
  * flush the page cache shows what the disk does not have.
  */
 int lc_inplace_apply(int fd, const struct lc_journal *j, int target, int force)
 {
 	unsigned char *buffer = malloc(BUFFER_SIZE);
-	uint64_t at;
+	uint64_t at, end = write_end(j);
 	off_t to = 0;
 	size_t count;
 	int rc = buffer ? 0 : -ENOMEM;
 
-	for (at = 0; !rc && at < j->new_size; at += count) {
-		count = j->new_size - at < BUFFER_SIZE ? (size_t)(j->new_size - at) : BUFFER_SIZE;
+	for (at = 0; !rc && at < end; at += count) {
+		count = end - at < BUFFER_SIZE ? (size_t)(end - at) : BUFFER_SIZE;
 		rc = read_image(fd, j->new_offset, j->new_size, at, buffer);
 		if (!rc)
 			rc = lc_copy_bytes(target, &to, buffer, count);
