@@ -28,7 +28,11 @@ cli_tests = \
 	tests/install/install.bats
 
 # Against the tools with the fault seam, in tests/fault
-fault_tests =
+fault_tests = \
+	tests/cli/save-concurrency.bats \
+	tests/cli/save-metadata.bats \
+	tests/cli/save-pitfalls-01-15.bats \
+	tests/cli/save-pitfalls-16-30.bats
 
 # On file systems of their own, on loop devices
 fs_tests =
@@ -114,6 +118,7 @@ include tests/bench/local.mk
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
+	tests/cli/helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
