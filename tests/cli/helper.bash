@@ -82,6 +82,11 @@ eventually() {
 	done
 }
 
+# limited SECONDS CMD...: KILL, because the tool blocks TERM until it looks
+limited() {
+	timeout -s KILL "$@"
+}
+
 # begin CMD...: CMD in the background as $pid; what is written to >&7 is its input
 begin() {
 	[ -p "$notes/input" ] || mkfifo "$notes/input"

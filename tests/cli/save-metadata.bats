@@ -19,9 +19,9 @@ ids() {
 		cp -f "$old" f
 		chmod "$mode" f
 		commit-save f <"$new"
-		is_new
 		[ "$(mode_of f)" = "$mode" ]
 		chmod 600 f
+		is_new
 	done
 }
 

@@ -8,6 +8,7 @@
 
 load helper
 setup() { start_here; }
+teardown() { chmod -R u+rwX "$BATS_TEST_TMPDIR"; }
 
 # 1. write returns short
 
@@ -326,7 +327,7 @@ dies() {
 	ln -s a b
 	ln -s self self
 	for link in a b self; do
-		run timeout 5 commit-save "$link" <"$new"
+		run limited 5 commit-save "$link" <"$new"
 		exits 1 ELOOP
 		[ -L "$link" ]
 	done
@@ -413,14 +414,10 @@ dies() {
 	run $run_as commit-save d/f <"$new"
 	exits 1 EACCES --in-place
 	untouched d/f
-	run $run_as commit-save --in-place --journal-dir="$notes/journals" d/f <"$new"
-	exits 1 EACCES
-	untouched d/f
 	mkdir -m 0777 "$notes/journals"
 	run $run_as commit-save --in-place --journal-dir="$notes/journals" d/f <"$new"
 	exits 0
 	is_new d/f
-	chmod 0755 d
 }
 
 @test "pitfall 12: a rename across mounts fails and names the way out" {

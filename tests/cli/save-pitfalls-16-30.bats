@@ -59,20 +59,20 @@ setup() { start_here; }
 	ln -s fifo link-to-fifo
 	: >"$notes/said"
 	for name in fifo socket directory; do
-		run timeout 5 commit-save "$name" <"$new"
+		run limited 5 commit-save "$name" <"$new"
 		exits 1
 		echo "${output#*"$name"}" >>"$notes/said"
-		run timeout 5 commit-save --in-place "$name" <"$new"
+		run limited 5 commit-save --in-place "$name" <"$new"
 		exits 1
 	done
-	run timeout 5 commit-save link-to-fifo <"$new"
+	run limited 5 commit-save link-to-fifo <"$new"
 	exits 1 FIFO
 	[ -p fifo ]
 	[ -S socket ]
 	[ -L link-to-fifo ]
-	run timeout 5 commit-save directory/ <"$new"
+	run limited 5 commit-save directory/ <"$new"
 	exits 1 EISDIR
-	run timeout 5 commit-save . <"$new"
+	run limited 5 commit-save . <"$new"
 	exits 1 EISDIR
 	grep FIFO "$notes/said"
 	grep socket "$notes/said"
@@ -85,9 +85,9 @@ setup() { start_here; }
 	need_root
 	mknod char c 1 3 || skip "no right to make devices"
 	mknod block b 7 250
-	run timeout 5 commit-save char <"$new"
+	run limited 5 commit-save char <"$new"
 	exits 1 'character device'
-	run timeout 5 commit-save block <"$new"
+	run limited 5 commit-save block <"$new"
 	exits 1 'block device'
 	[ -c char ]
 	[ -b block ]
@@ -164,7 +164,7 @@ stop_by() {
 	need_tool flock
 	exec 8<f
 	flock 8
-	begin ended "$notes/end" commit-save f
+	begin ended "$notes/end" commit-save --wait=10 f
 	cat "$new" >&7
 	exec 7>&-
 	eventually test -s "$notes/end.pid"
@@ -475,7 +475,7 @@ recovered() {
 @test "pitfall 24: appending a file to itself doubles it, once" {
 	seq 100000 >f
 	cp f "$notes/before"
-	timeout 20 commit-save -a f <f
+	limited 20 commit-save -a f <f
 	cat "$notes/before" "$notes/before" | cmp - f
 	no_residue
 }
@@ -533,7 +533,7 @@ closed() {
 	local set
 	for set in 0 01 02 012; do
 		status=0
-		closed "$set" timeout 5 commit-save --allow-empty f || status=$?
+		closed "$set" limited 5 commit-save --allow-empty f || status=$?
 		[ "$status" -eq 1 ]
 		untouched
 	done
@@ -584,7 +584,7 @@ closed() {
 	) 3>&- &
 	writer=$!
 	for how in "$no_clone" "$no_clone,1:EXDEV:forever:copyrange"; do
-		COMMIT_FAULT=$how timeout 20 "$LC_FAULT_BIN/commit-save" --from=source f || echo "failed $?" >"$notes/failed"
+		COMMIT_FAULT=$how limited 20 "$LC_FAULT_BIN/commit-save" --from=source f || echo "failed $?" >"$notes/failed"
 		[ "$(stat -c %s f)" -ge "$before" ] || echo short >"$notes/failed"
 		cmp f <(head -c "$(stat -c %s f)" source) || echo differs >"$notes/failed"
 	done
@@ -596,12 +596,12 @@ closed() {
 
 @test "pitfall 26: a file is what it yields, not what its size says" {
 	# of /proc, size 0; of /sys, size 4096
-	timeout 5 commit-save --from=/proc/self/mountinfo f
+	limited 5 commit-save --from=/proc/self/mountinfo f
 	[ "$(wc -l <f)" -eq "$(wc -l </proc/self/mountinfo)" ]
 	local small=/sys/kernel/mm/transparent_hugepage/enabled
 	[ -r "$small" ] || small=/sys/class/net/lo/mtu
 	[ -r "$small" ] || skip "no /sys here"
-	timeout 5 commit-save --from="$small" f
+	limited 5 commit-save --from="$small" f
 	cmp f "$small"
 }
 
