@@ -57,6 +57,10 @@ cli_tests = \
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
+	tests/cli/save-concurrency.bats \
+	tests/cli/save-metadata.bats \
+	tests/cli/save-pitfalls-01-15.bats \
+	tests/cli/save-pitfalls-16-30.bats \
 	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
@@ -182,6 +186,7 @@ EXTRA_DIST += \
 	$(bats_tests) \
 	tests/fs/fs.bash \
 	tests/fs/matrix.bash \
+	tests/cli/helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \

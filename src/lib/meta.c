@@ -181,6 +181,7 @@ static int copy_one(struct transfer *t, const char *name, void *value)
 	int rc;
 
 	if (is_acl(name)) {
+		/* Left behind on purpose it leaves its mask in the mode all the same. */
 		if (!keeps(t, COMMIT_KEEP_ACL)) {
 			t->acl_lost = 1;
 			return 0;
@@ -266,7 +267,7 @@ static mode_t final_mode(const struct transfer *t, const struct stat *now, mode_
 
 	if (!same_owner || !same_group)
 		mode &= ~SET_ID;
-	if (t->group_lost || t->acl_lost)
+	if (keeps(t, COMMIT_KEEP_MODE) && (t->group_lost || t->acl_lost))
 		mode = (mode & ~(mode_t)S_IRWXG) | ((mode & S_IRWXO) << 3);
 	return (mode & t->plan->mode_and) | t->plan->mode_or;
 }

@@ -234,10 +234,13 @@ static int link_stage(struct commit_save *save)
 }
 
 /* What the kernel gives a new file here: umask and default ACL are its business. */
-static int look_at_new_file(struct commit_save *save, struct stat *st, struct commit_error *err)
+static int probe_new(struct commit_save *save, struct stat *st, struct commit_error *err)
 {
-	int rc = save->probe = lc_stage_probe(&save->target.place, save->opt.create_mode & 0777);
+	const mode_t mode = save->opt.create_mode & 0777;
+	int rc;
 
+	lc_sys_drop(&save->probe);
+	rc = save->probe = lc_stage_probe(&save->target.place, mode);
 	if (rc >= 0)
 		rc = lc_sys_fstat(save->probe, st);
 	if (rc < 0)
@@ -248,18 +251,15 @@ static int look_at_new_file(struct commit_save *save, struct stat *st, struct co
 static int apply_metadata(struct commit_save *save, int to, struct commit_error *err)
 {
 	const struct lc_target *t = &save->target;
-	/* An edit in place leaves the inode as it is. */
-	const int keep_mode = save->in_place || (save->plan.keep & COMMIT_KEEP_MODE);
-	struct stat fresh = {0}, st = t->st;
-	int rc = 0;
+	int keeps_mode = t->exists && (save->in_place || (save->plan.keep & COMMIT_KEEP_MODE));
+	struct stat fresh, st = t->st;
+	int rc = keeps_mode ? 0 : probe_new(save, &fresh, err);
 
-	if (!t->exists || !keep_mode)
-		rc = look_at_new_file(save, &fresh, err);
 	if (rc)
 		return rc;
 	if (!t->exists)
 		return lc_meta_apply(save->probe, &fresh, 1, to, &save->plan, t->place.path, err);
-	if (!keep_mode)
+	if (!keeps_mode)
 		st.st_mode = fresh.st_mode;
 	return lc_meta_apply(t->fd, &st, 0, to, &save->plan, t->place.path, err);
 }
@@ -273,6 +273,7 @@ static int prepare_backup(struct commit_save *save, struct commit_error *err)
 	if (wish.kind == COMMIT_BACKUP_NONE || !t->exists)
 		return 0;
 	/* The backup is what the old file was, not what the new one shall be. */
+	plan.keep = COMMIT_KEEP_MODE | COMMIT_KEEP_OWNER | COMMIT_KEEP_ACL | COMMIT_KEEP_XATTR;
 	plan.mode_and = 07777;
 	plan.mode_or = 0;
 	plan.owner = (uid_t)-1;
