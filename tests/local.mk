@@ -20,7 +20,35 @@ lint_tests = \
 	tests/lint/sys-only.sh
 
 # Each is tests/unit/test-MODULE.c, compiled and linked alike.
-unit_tests =
+unit_tests = \
+	tests/unit/test-backup \
+	tests/unit/test-bytes \
+	tests/unit/test-copy \
+	tests/unit/test-copy-part \
+	tests/unit/test-digest \
+	tests/unit/test-dir \
+	tests/unit/test-error \
+	tests/unit/test-fault \
+	tests/unit/test-inplace \
+	tests/unit/test-inplace-registry \
+	tests/unit/test-journal \
+	tests/unit/test-lock \
+	tests/unit/test-meta \
+	tests/unit/test-name \
+	tests/unit/test-record \
+	tests/unit/test-recover \
+	tests/unit/test-recover-edit \
+	tests/unit/test-save \
+	tests/unit/test-save-conditional \
+	tests/unit/test-save-content \
+	tests/unit/test-save-in-place \
+	tests/unit/test-save-policy \
+	tests/unit/test-save-walk \
+	tests/unit/test-stage \
+	tests/unit/test-stage-name \
+	tests/unit/test-sys \
+	tests/unit/test-target \
+	tests/unit/test-token
 
 # Against the tools as they are installed
 cli_tests = \
@@ -29,10 +57,18 @@ cli_tests = \
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
+	tests/cli/save-concurrency.bats \
+	tests/cli/save-metadata.bats \
+	tests/cli/save-pitfalls-01-15.bats \
+	tests/cli/save-pitfalls-16-30.bats \
 	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
-fs_tests =
+fs_tests = \
+	tests/fs/matrix.bats \
+	tests/fs/mounts.bats \
+	tests/fs/power.bats \
+	tests/fs/space.bats
 
 # What make distcheck is content with; what is built anew by another compiler or
 # with sanitizers is worth testing again
@@ -50,8 +86,16 @@ TESTS += $(lint_tests) $(unit_programs) $(bats_tests)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
+check_LTLIBRARIES += tests/unit/libsupport.la
 endif
-LDADD = src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+tests_unit_libsupport_la_SOURCES = \
+	tests/unit/killed.c \
+	tests/unit/killed.h \
+	tests/unit/support.c \
+	tests/unit/support.h
+tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
@@ -83,6 +127,11 @@ tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_recover_LDADD = $(tests_fault_ldadd)
+
+# A power cut for one file system
+check_PROGRAMS += tests/fs/shutdown
+tests_fs_shutdown_SOURCES = tests/fs/shutdown.c
+tests_fs_shutdown_LDADD =
 
 # How tests are run. All of them find the tools on PATH, as a user does;
 # LC_TOOLS_FIRST puts a directory before them (valgrind wrappers).
@@ -135,6 +184,9 @@ include tests/bench/local.mk
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
+	tests/fs/fs.bash \
+	tests/fs/matrix.bash \
+	tests/cli/helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \

@@ -15,6 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#ifdef LC_COVERAGE
+/* gcc's: what was covered before a kill counts too */
+void __gcov_dump(void);
+#endif
+
 #define FAULTS_MAX 4
 #define ERRNO_MAX 200
 
@@ -35,9 +40,12 @@ static struct {
 	int log;
 	int trace;
 	unsigned long calls;
+	unsigned long fired;
 	long open;
 	int count;
 	struct fault faults[FAULTS_MAX];
+	void (*see)(void *context, const char *call);
+	void *see_context;
 } seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1, .trace = -1};
 
 /* A test with a typo in its fault must not pass as "nothing fired". */
@@ -128,24 +136,28 @@ static int open_log(const char *variable)
 	return fd;
 }
 
-static void start(void)
+static void parse_faults(const char *spec)
 {
-	const char *spec = getenv("COMMIT_FAULT");
 	char copy[256];
 	char *rest = NULL;
 	char *word;
 
-	seam.ready = 1;
-	seam.log = open_log("COMMIT_FAULT_LOG");
-	seam.trace = open_log("COMMIT_FAULT_TRACE");
-	if (!spec)
-		return;
-	snprintf(copy, sizeof copy, "%s", spec);
+	seam.count = 0;
+	memset(seam.faults, 0, sizeof seam.faults);
+	snprintf(copy, sizeof copy, "%s", spec ? spec : "");
 	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
 		if (seam.count == FAULTS_MAX)
 			die("too many faults", spec);
 		parse_fault(&seam.faults[seam.count++], word);
 	}
+}
+
+static void start(void)
+{
+	seam.ready = 1;
+	seam.log = open_log("COMMIT_FAULT_LOG");
+	seam.trace = open_log("COMMIT_FAULT_TRACE");
+	parse_faults(getenv("COMMIT_FAULT"));
 }
 
 __attribute__((destructor)) static void finish(void)
@@ -168,15 +180,20 @@ static int matches(struct fault *fault, const char *call, size_t *length)
 
 static int fire(const struct fault *fault, const char *call, size_t *length)
 {
+	seam.fired++;
 	switch (fault->what) {
 	case WHAT_KILL:
 		log_line("fired", fault->seen, call, "kill");
+#ifdef LC_COVERAGE
+		__gcov_dump();
+#endif
 		kill(getpid(), SIGKILL);
 		pause();
 		break;
 	case WHAT_SHORT:
 		log_line("fired", fault->seen, call, "short");
-		*length /= 2;
+		if (length)
+			*length /= 2;
 		break;
 	case WHAT_ERRNO:
 		log_line("fired", fault->seen, call, commit_errno_name(fault->errnum));
@@ -189,6 +206,8 @@ static int ask(const char *call, int fd, const char *name, size_t *length)
 {
 	int i, rc = 0;
 
+	if (seam.see)
+		seam.see(seam.see_context, call);
 	pthread_mutex_lock(&seam.mutex);
 	if (!seam.ready)
 		start();
@@ -229,4 +248,30 @@ int lc_fault_closed(int fd)
 		pthread_mutex_unlock(&seam.mutex);
 	}
 	return fd;
+}
+
+void lc_fault_arm(const char *faults)
+{
+	pthread_mutex_lock(&seam.mutex);
+	if (!seam.ready)
+		start();
+	parse_faults(faults);
+	seam.fired = 0;
+	pthread_mutex_unlock(&seam.mutex);
+}
+
+unsigned long lc_fault_fired(void)
+{
+	return seam.fired;
+}
+
+long lc_fault_open(void)
+{
+	return seam.open;
+}
+
+void lc_fault_watch(void (*see)(void *context, const char *call), void *context)
+{
+	seam.see = see;
+	seam.see_context = context;
 }

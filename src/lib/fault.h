@@ -20,6 +20,10 @@
  * none; of two descriptors or names it is the one that is changed. So tests can
  * hold the order of calls against the rules.
  *
+ * Unit tests choose by lc_fault_arm instead, one fault after the other in one
+ * process, and may look on: before a call a test can do what another process
+ * might have done there.
+ *
  * In other builds everything here is nothing.
  */
 #ifndef LC_FAULT_H
@@ -47,6 +51,14 @@ static inline int lc_fault(const char *call)
 /* Bookkeeping of descriptors; both return fd. */
 int lc_fault_opened(int fd);
 int lc_fault_closed(int fd);
+
+/* Takes the place of COMMIT_FAULT; "" or NULL: none. Counting starts anew. */
+void lc_fault_arm(const char *faults);
+/* Faults that have fired since, and descriptors of sys that are open now. */
+unsigned long lc_fault_fired(void);
+long lc_fault_open(void);
+/* see is called before each call, no lock being held; NULL: nobody looks on. */
+void lc_fault_watch(void (*see)(void *context, const char *call), void *context);
 
 #else
 

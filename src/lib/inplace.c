@@ -152,35 +152,6 @@ static int add_digests(int fd, struct lc_journal *j, int cancel_fd)
 	                           cancel_fd);
 }
 
-/*
- * What fails for lack of space shall fail before the commit. But the kernel
- * takes set-id bits and capabilities away from what it reserves space for, and
- * these may not be lost before the commit.
- */
-static int reserve(int target, const struct stat *st, struct lc_edit *edit)
-{
-	const struct lc_journal *j = &edit->journal;
-	int rc;
-
-	if (j->new_size <= j->old_size || j->caps_length > 0 || (st->st_mode & (S_ISUID | S_ISGID)))
-		return 0;
-	rc = lc_sys_reserve(target, (off_t)j->old_size, (off_t)(j->new_size - j->old_size));
-	if (rc == 0)
-		edit->has_reserved = lc_sys_fstat(target, &edit->reserved) == 0;
-	return rc == -EOPNOTSUPP || rc == -ENOSYS ? 0 : rc;
-}
-
-void lc_inplace_abort(int target, const struct stat *st, struct lc_edit *edit)
-{
-	struct stat now;
-
-	if (edit->has_reserved && lc_sys_fstat(target, &now) == 0 && now.st_size == st->st_size &&
-	    now.st_mtim.tv_sec == edit->reserved.st_mtim.tv_sec &&
-	    now.st_mtim.tv_nsec == edit->reserved.st_mtim.tv_nsec)
-		lc_sys_set_times(target, st);
-	edit->has_reserved = 0;
-}
-
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
                        struct lc_edit *edit, int cancel_fd)
 {
@@ -201,8 +172,6 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
 		rc = add_old_image(stage, target, j, cancel_fd);
 	if (!rc)
 		rc = add_digests(stage->fd, j, cancel_fd);
-	if (!rc)
-		rc = reserve(target, st, edit);
 	if (rc)
 		return rc;
 	lc_journal_encode(j, head);
@@ -375,23 +344,37 @@ static int restore_metadata(const struct lc_journal *j, int target)
 }
 
 /*
+ * A file that gets smaller is cut before it is written: else the sector in
+ * which it will end had new bytes before old ones for a moment, and were we
+ * killed then, it would be taken for somebody else's.
+ */
+static int write_image(int fd, const struct lc_journal *j, int target, unsigned char *buffer)
+{
+	uint64_t at;
+	off_t to = 0;
+	size_t count;
+	int rc = 0;
+
+	for (at = 0; !rc && at < j->new_size; at += count) {
+		count = j->new_size - at < BUFFER_SIZE ? (size_t)(j->new_size - at) : BUFFER_SIZE;
+		rc = read_image(fd, j->new_offset, j->new_size, at, buffer);
+		if (!rc && at == 0 && j->new_size < j->old_size)
+			rc = lc_sys_ftruncate(target, (off_t)j->new_size);
+		if (!rc)
+			rc = lc_copy_bytes(target, &to, buffer, count);
+	}
+	return rc;
+}
+
+/*
  * All of it is written, also what seems to be new already: after a failed
  * flush the page cache shows what the disk does not have.
  */
 int lc_inplace_apply(int fd, const struct lc_journal *j, int target, int force)
 {
 	unsigned char *buffer = malloc(BUFFER_SIZE);
-	uint64_t at;
-	off_t to = 0;
-	size_t count;
-	int rc = buffer ? 0 : -ENOMEM;
+	int rc = buffer ? write_image(fd, j, target, buffer) : -ENOMEM;
 
-	for (at = 0; !rc && at < j->new_size; at += count) {
-		count = j->new_size - at < BUFFER_SIZE ? (size_t)(j->new_size - at) : BUFFER_SIZE;
-		rc = read_image(fd, j->new_offset, j->new_size, at, buffer);
-		if (!rc)
-			rc = lc_copy_bytes(target, &to, buffer, count);
-	}
 	free(buffer);
 	if (!rc)
 		rc = lc_sys_ftruncate(target, (off_t)j->new_size);

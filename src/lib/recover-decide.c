@@ -124,6 +124,11 @@ static int undecided(struct candidate *c, int rc)
 	return 0;
 }
 
+static int same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_uid == b->st_uid;
+}
+
 /*
  * Opens and locks: 1 if it is ours to decide about, 0 if it lives or cannot
  * be opened (decided), -ESTALE if it is gone.
@@ -153,11 +158,20 @@ static int take(struct candidate *c, int flags)
 		decide(c, COMMIT_DECIDE_LIVE, "no locks on this file system, and it may be alive");
 		return 0;
 	}
-	/* Its maker may have published or removed it while we waited. */
+	/*
+	 * Its maker may have published or removed it while we waited. And what is
+	 * open must be what was looked at: else somebody who may rename files here
+	 * could show us our own journal and have us obey his.
+	 */
 	rc = lc_sys_lstat(c->dir->fd, c->name, &now);
 	if (rc && rc != -ENOENT)
 		return undecided(c, rc);
-	return rc || now.st_ino != c->st.st_ino ? -ESTALE : 1;
+	if (rc || !same_file(&now, &c->st))
+		return -ESTALE;
+	rc = lc_sys_fstat(c->fd, &now);
+	if (rc)
+		return undecided(c, rc);
+	return same_file(&now, &c->st) ? 1 : -ESTALE;
 }
 
 static int too_young(struct candidate *c)
@@ -413,7 +427,7 @@ void lc_recover_handle(struct lc_scan *scan, const struct lc_place *dir, const c
 {
 	struct candidate c = {.scan = scan, .dir = dir, .name = name, .parsed = *parsed, .fd = -1};
 	time_t now = time(NULL);
-	int rc = lc_sys_lstat(dir->fd, name, &c.st);
+	int rc = lc_sys_lstat_times(dir->fd, name, &c.st);
 
 	if (rc == -ENOENT)
 		return;

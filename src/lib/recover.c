@@ -121,7 +121,8 @@ static void scan_file(struct lc_scan *scan, const char *path)
 	char *slash;
 
 	if (rc) {
-		lc_recover_complain(scan, rc, err.errnum, err.operation, path, err.text);
+		lc_recover_complain(scan, COMMIT_EFAILED, err.errnum, err.operation, path,
+		                    err.text);
 		return;
 	}
 	rc = lc_name_make_in_place(dir.inode, dir.name, name);

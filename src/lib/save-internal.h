@@ -3,6 +3,7 @@
  * save-internal.h - the object behind commit_save_*, and its phases
  *
  *     save.c           open, write, close; the order of the phases
+ *     save-pending.c   an earlier in-place edit that was interrupted
  *     save-prepare.c   pre-commit: all that can fail
  *     save-publish.c   commit and post-commit
  */
@@ -51,6 +52,9 @@ struct commit_save {
 	uint64_t bytes;
 	unsigned flushes_before;
 };
+
+/* The way out of EROFS. */
+#define LC_SAVE_READ_ONLY "read-only file system (mount -o remount,rw makes it writable)"
 
 /* Fails the save with an errno: COMMIT_EFAILED, or ECANCELED's own code. */
 int lc_save_fail(struct commit_save *save, int rc, const char *operation, const char *text,

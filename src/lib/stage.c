@@ -140,8 +140,11 @@ static int replace_by_named(struct lc_stage *stage)
 {
 	int unnamed = stage->fd;
 	off_t end = 0;
-	int rc = open_named(stage);
+	int rc;
 
+	/* From here on the unnamed file is closed here, also if no other is made. */
+	stage->fd = -1;
+	rc = open_named(stage);
 	if (rc == 0)
 		rc = (int)lc_sys_lseek(unnamed, 0, SEEK_SET);
 	if (rc == 0)
@@ -306,6 +309,12 @@ int lc_stage_unlink(struct lc_stage *stage)
 
 void lc_stage_release(struct lc_stage *stage)
 {
+	/*
+	 * NFS and FUSE rename an open file that is unlinked, and what it is then
+	 * would keep its directory from being removed: it leaves that first.
+	 */
+	if (stage->name[0] && stage->subdir >= 0 && stage->holder == stage->subdir)
+		lc_stage_link_random(stage);
 	if (stage->name[0])
 		lc_stage_unlink(stage);
 	if (stage->subdir_name[0])
