@@ -204,26 +204,35 @@ static int link_stage(struct commit_save *save)
 }
 
 /* What the kernel gives a new file here: umask and default ACL are its business. */
-static int apply_new_metadata(struct commit_save *save, int to, struct commit_error *err)
+static int ask_new_metadata(struct commit_save *save, struct stat *st, struct commit_error *err)
 {
-	const mode_t mode = save->opt.create_mode & 0777;
-	struct stat st;
-	int rc = save->probe = lc_stage_probe(&save->target.place, mode);
+	int rc = save->probe = lc_stage_probe(&save->target.place, save->opt.create_mode & 0777);
 
 	if (rc >= 0)
-		rc = lc_sys_fstat(save->probe, &st);
+		rc = lc_sys_fstat(save->probe, st);
 	if (rc < 0)
 		return lc_save_fail(save, rc, "find out the mode of a new file", NULL, err);
-	return lc_meta_apply(save->probe, &st, 1, to, &save->plan, save->target.place.path, err);
+	return 0;
 }
 
 static int apply_metadata(struct commit_save *save, int to, struct commit_error *err)
 {
 	const struct lc_target *t = &save->target;
+	/* A file edited in place is the same file: it has its mode. */
+	int fresh_mode = !save->in_place && !(save->plan.keep & COMMIT_KEEP_MODE);
+	struct stat old = t->st;
+	struct stat fresh;
+	int rc = 0;
 
+	if (!t->exists || fresh_mode)
+		rc = ask_new_metadata(save, &fresh, err);
+	if (rc)
+		return rc;
 	if (!t->exists)
-		return apply_new_metadata(save, to, err);
-	return lc_meta_apply(t->fd, &t->st, 0, to, &save->plan, t->place.path, err);
+		return lc_meta_apply(save->probe, &fresh, 1, to, &save->plan, t->place.path, err);
+	if (fresh_mode)
+		old.st_mode = fresh.st_mode;
+	return lc_meta_apply(t->fd, &old, 0, to, &save->plan, t->place.path, err);
 }
 
 static int prepare_backup(struct commit_save *save, struct commit_error *err)
@@ -235,6 +244,7 @@ static int prepare_backup(struct commit_save *save, struct commit_error *err)
 	if (wish.kind == COMMIT_BACKUP_NONE || !t->exists)
 		return 0;
 	/* The backup is what the old file was, not what the new one shall be. */
+	plan.keep = ~0u;
 	plan.mode_and = 07777;
 	plan.mode_or = 0;
 	plan.owner = (uid_t)-1;
