@@ -307,6 +307,22 @@ static int validate(struct commit_save *save, struct lc_stage *stage, struct com
 	return rc;
 }
 
+/* What a validator has left beside the staged file is not ours to remove. */
+static void leave_private(struct commit_save *save, struct lc_stage *stage)
+{
+	struct commit_error warning;
+	char name[LC_NAME_SIZE];
+	int rc;
+
+	strcpy(name, stage->subdir_name);
+	rc = lc_stage_drop_private(stage);
+	if (rc == 0 || !save->opt.warn)
+		return;
+	lc_error_format(&warning, COMMIT_OK, -rc, "validate", save->target.place.path,
+	                "the validator left files in %s, which stays beside it", name);
+	save->opt.warn(save->opt.context, &warning);
+}
+
 /* The journal is not what a validator wants to see: it gets the content alone. */
 static int validate_in_place(struct commit_save *save, struct commit_error *err)
 {
@@ -320,6 +336,8 @@ static int validate_in_place(struct commit_save *save, struct commit_error *err)
 	rc = apply_metadata(save, save->view.fd, err);
 	if (!rc)
 		rc = validate(save, &save->view, err);
+	if (!rc && lc_stage_unlink(&save->view) == 0)
+		leave_private(save, &save->view);
 	lc_stage_release(&save->view);
 	return rc;
 }
@@ -392,6 +410,7 @@ static int prepare_stage(struct commit_save *save, struct commit_error *err)
 			rc = link_stage(save);
 			if (rc)
 				return lc_save_fail(save, rc, "stage", NULL, err);
+			leave_private(save, &save->stage);
 		}
 	}
 	if (rc)
