@@ -23,12 +23,19 @@ unit_tests =
 
 # Against the tools as they are installed
 cli_tests = \
+	tests/cli/commit-save-options.bats \
+	tests/cli/commit-save-producer.bats \
+	tests/cli/commit-save-races.bats \
 	tests/cli/man-examples.bats \
 	tests/install/install.bats \
 	tests/lint/lints.bats
 
 # Against the tools with the fault seam, in tests/fault
-fault_tests =
+fault_tests = \
+	tests/cli/commit-recover.bats \
+	tests/cli/commit-recover-inplace.bats \
+	tests/cli/commit-save-inplace.bats \
+	tests/cli/commit-save-usage.bats
 
 # On file systems of their own, on loop devices
 fs_tests =
@@ -104,6 +111,7 @@ include tests/bench/local.mk
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
+	tests/cli/options-helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
