@@ -45,6 +45,17 @@ teardown() { sweep; }
 	clean
 }
 
+@test "no space for a file that grows: 1, before anything is committed" {
+	echo old > f
+	before=$(tree)
+	echo longer | COMMIT_FAULT=1:ENOSPC:reserve gives 1 "$FAULTY/commit-save" --in-place -b f
+	says f ENOSPC
+	[ "$(tree)" = "$before" ]
+	clean
+	# nothing to reserve
+	echo new | COMMIT_FAULT=1:ENOSPC:reserve gives 0 "$FAULTY/commit-save" --in-place f
+}
+
 @test "with other options: -a, -u, -m, -o, -b, --validate, -e, a command, --from" {
 	echo old > f
 	old=$(inode f)

@@ -143,27 +143,36 @@ child_in_state()
 		PIDS="$PIDS $saver"
 		until_true child_in_state "$saver" T
 		kill -"$signal" "$saver"
+		start=$SECONDS
 		status=0
 		wait "$saver" || status=$?
+		# it was continued, or KILL would come after five seconds only
+		[ $((SECONDS - start)) -lt 4 ]
 		[ "$status" -eq "$number" ]
 		run ! kill -0 "$(cat pid)"
 		untouched
 	done
 }
 
+# gone PID: reaped, or about to be
+gone()
+{
+	! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+}
+
 @test "TERM while the validator runs: what it started ends too" {
 	mkfifo fifo
-	echo new | commit-save --validate='echo $$ > pid; (cat fifo) ; true' f 3>&- &
+	echo new | commit-save --validate='sh -c "echo \$\$ > pid; exec cat fifo"; true' f 3>&- &
 	saver=$!
 	PIDS="$PIDS $saver"
 	until_true test -s pid
+	PIDS="$PIDS $(cat pid)"
 	kill -TERM "$saver"
 	status=0
 	wait "$saver" || status=$?
 	[ "$status" -eq 143 ]
 	untouched
-	# no reader is left: an open for writing finds none
-	until_true run ! dd if=/dev/null of=fifo oflag=nonblock
+	until_true gone "$(cat pid)"
 }
 
 @test "a closed standard input, output, error" {

@@ -56,7 +56,7 @@ teardown() { sweep; }
 }
 
 @test "usage errors are 2, say why, and touch nothing" {
-	local line words
+	local words text
 	echo old > f
 	before=$(tree)
 	while IFS='|' read -r words text; do

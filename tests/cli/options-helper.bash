@@ -128,14 +128,14 @@ tree()
 	find . -type f ! -name '.commit-*' -exec md5sum {} + | sort
 }
 
-# remains [DIR]: names of ours
-remains() { find "${1:-$ROOT}" -name '.commit-*' -prune; }
+# remains DIR: names of ours
+remains() { find "$1" -name '.commit-*' -prune; }
 
 clean()
 {
-	[ -z "$(remains)" ] && return
+	[ -z "$(remains "$ROOT")" ] && return
 	echo 'left behind:'
-	remains
+	remains "$ROOT"
 	return 1
 }
 
@@ -156,6 +156,7 @@ until_true()
 hold()
 {
 	mkfifo "$ROOT/hold"
+	# shellcheck disable=SC2016 # for the inner shell
 	flock "$1" sh -c 'echo > "$1.held"; read -r _ < "$1"' sh "$ROOT/hold" 3>&- &
 	HOLDER=$!
 	PIDS="$PIDS $HOLDER"
