@@ -52,11 +52,18 @@ unit_tests = \
 
 # Against the tools as they are installed
 cli_tests = \
+	tests/cli/commit-save-options.bats \
+	tests/cli/commit-save-producer.bats \
+	tests/cli/commit-save-races.bats \
 	tests/cli/man-examples.bats \
 	tests/install/install.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
+	tests/cli/commit-recover.bats \
+	tests/cli/commit-recover-inplace.bats \
+	tests/cli/commit-save-inplace.bats \
+	tests/cli/commit-save-usage.bats \
 	tests/cli/save-concurrency.bats \
 	tests/cli/save-metadata.bats \
 	tests/cli/save-pitfalls-01-15.bats \
@@ -187,6 +194,7 @@ EXTRA_DIST += \
 	tests/fs/fs.bash \
 	tests/fs/matrix.bash \
 	tests/cli/helper.bash \
+	tests/cli/options-helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \

@@ -125,7 +125,12 @@ static void scan_file(struct lc_scan *scan, const char *path)
 		                    err.text);
 		return;
 	}
-	rc = lc_name_make_in_place(dir.inode, dir.name, name);
+	/* The path of a finding stands for itself. */
+	lc_name_parse(dir.name, &parsed);
+	if (parsed.kind != LC_NAME_NONE)
+		strcpy(name, dir.name);
+	else
+		rc = lc_name_make_in_place(dir.inode, dir.name, name);
 	/* From here on the place stands for the directory, not for the file. */
 	slash = strrchr(dir.path, '/');
 	strcpy(slash ? slash + (slash == dir.path) : dir.path, slash ? "" : ".");

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -282,70 +281,6 @@ static int prepare_backup(struct commit_save *save, struct commit_error *err)
 	                         save->opt.sync != COMMIT_SYNC_NONE, err);
 }
 
-/*
- * "dir/.commit-....stagedir/name", by which a validator finds the staged file.
- * The path of a directory of journals is that directory's own.
- */
-static char *staged_path(const struct lc_stage *stage)
-{
-	const struct lc_place *place = stage->place;
-	const char *slash = strrchr(place->path, '/');
-	size_t head = slash ? (size_t)(slash - place->path) + 1 : 0;
-	char *path =
-	        malloc(strlen(place->path) + sizeof stage->subdir_name + sizeof stage->name + 2);
-
-	if (!path)
-		return NULL;
-	if (place->name[0])
-		sprintf(path, "%.*s", (int)head, place->path);
-	else
-		sprintf(path, "%s/", place->path);
-	sprintf(path + strlen(path), "%s/%s", stage->subdir_name, stage->name);
-	return path;
-}
-
-/* 0, -ESTALE if it has changed, or why that cannot be told. */
-static int unchanged_since(const struct stat *before, const struct lc_stage *stage)
-{
-	struct stat now;
-	int rc = lc_stage_intact(stage);
-
-	if (!rc)
-		rc = lc_sys_fstat_times(stage->fd, &now);
-	if (rc)
-		return rc;
-	if (now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-	    now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
-	    now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
-	    now.st_ctim.tv_nsec == before->st_ctim.tv_nsec)
-		return 0;
-	return -ESTALE;
-}
-
-/* Validators judge; one that writes would publish what nobody has judged. */
-static int validate(struct commit_save *save, struct lc_stage *stage, struct commit_error *err)
-{
-	struct stat before;
-	char *path;
-	int rc = lc_stage_link_private(stage, save->target.place.name);
-
-	if (!rc)
-		rc = lc_sys_fstat_times(stage->fd, &before);
-	if (rc)
-		return lc_save_fail(save, rc, "stage for validation", NULL, err);
-	path = staged_path(stage);
-	if (!path)
-		return lc_save_fail(save, -ENOMEM, "stage for validation", NULL, err);
-	rc = save->opt.validate(save->opt.context, path, save->target.place.path, err);
-	free(path);
-	if (rc)
-		return rc;
-	rc = unchanged_since(&before, stage);
-	if (rc == -ESTALE)
-		return refuse(save, 0, "validate", "the validator changed the staged file", err);
-	return rc ? lc_save_fail(save, rc, "look at the staged file", NULL, err) : 0;
-}
-
 /* The journal is not what a validator wants to see: it gets the content alone. */
 static int validate_in_place(struct commit_save *save, struct commit_error *err)
 {
@@ -358,7 +293,9 @@ static int validate_in_place(struct commit_save *save, struct commit_error *err)
 		return lc_save_fail(save, rc, "stage for validation", NULL, err);
 	rc = apply_metadata(save, save->view.fd, err);
 	if (!rc)
-		rc = validate(save, &save->view, err);
+		rc = lc_save_validate(save, &save->view, err);
+	if (!rc && lc_stage_unlink(&save->view) == 0)
+		lc_save_leave_private(save, &save->view);
 	lc_stage_release(&save->view);
 	return rc;
 }
@@ -426,11 +363,12 @@ static int prepare_stage(struct commit_save *save, struct commit_error *err)
 	if (!rc)
 		rc = prepare_backup(save, err);
 	if (!rc && save->opt.validate) {
-		rc = validate(save, &save->stage, err);
+		rc = lc_save_validate(save, &save->stage, err);
 		if (!rc) {
 			rc = link_stage(save);
 			if (rc)
 				return lc_save_fail(save, rc, "stage", NULL, err);
+			lc_save_leave_private(save, &save->stage);
 		}
 	}
 	if (rc)

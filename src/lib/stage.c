@@ -223,6 +223,15 @@ int lc_stage_link_private(struct lc_stage *stage, const char *base)
 	return rc ? rc : link_in(stage, stage->subdir, base);
 }
 
+int lc_stage_drop_private(struct lc_stage *stage)
+{
+	int rc = lc_sys_rmdir(stage->place->fd, stage->subdir_name);
+
+	stage->subdir_name[0] = '\0';
+	lc_sys_drop(&stage->subdir);
+	return rc;
+}
+
 /* Some file systems (NFS, and quotas there) tell of lost writes at close only. */
 static int close_duplicate(int fd)
 {

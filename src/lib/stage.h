@@ -58,6 +58,12 @@ int lc_stage_link_random(struct lc_stage *stage);
 int lc_stage_link_private(struct lc_stage *stage, const char *base);
 
 /*
+ * Removes that directory, which the staged file has left. -ENOTEMPTY if
+ * others put files there: it stays, and is not touched by release either.
+ */
+int lc_stage_drop_private(struct lc_stage *stage);
+
+/*
  * Forces the content to the device and collects what the file system reports
  * at close only; without force only the latter. -EIO if the size is not what
  * was written.
