@@ -203,14 +203,14 @@ kill_saves() {
 
 	is=a died=0 old=0 new=0 torn=0 saves=0
 	# some end before their signal: those do not count as killed
-	moments $((kills * 10)) "$duration" >moments
+	moments $((kills * 10)) "$duration" >schedule
 	while [ "$died" -lt "$kills" ] && read -r moment <&3; do
 		saves=$((saves + 1))
 		if [ $is = a ]; then next=b; else next=a; fi
 		kill_one "$moment"
 		tally
 		progress
-	done 3<moments
+	done 3<schedule
 	[ ! -t 1 ] || printf '\r'
 	printf '        %d saves: %d were killed, %d had ended before their kill came\n' \
 		"$saves" "$died" $((saves - died))
@@ -225,7 +225,7 @@ show_recovery() {
 	headline '6. What the kills left behind, and commit-recover'
 	sleep 0.3 # the last producers see their broken pipe and end
 	left=$(find . -name '.commit-*' | wc -l)
-	printf '        %d staging files left by %d kills (mostly 0: they have no name while they are written)\n' \
+	printf '        %d staging files left by %d kills (while content is written a staged file has no name)\n' \
 		"$left" "$kills"
 	commit-recover -r -v --repaired-ok . >found 2>&1
 	status=$?

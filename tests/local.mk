@@ -11,6 +11,7 @@ lint_tests = \
 	tests/lint/files.sh \
 	tests/lint/floors.sh \
 	tests/lint/headers.sh \
+	tests/lint/lints.bats \
 	tests/lint/manual.sh \
 	tests/lint/shell.sh \
 	tests/lint/size.sh \
@@ -27,20 +28,23 @@ cli_tests = \
 	tests/cli/commit-save-producer.bats \
 	tests/cli/commit-save-races.bats \
 	tests/cli/man-examples.bats \
-	tests/install/install.bats \
-	tests/lint/lints.bats
+	tests/install/install.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
 	tests/cli/commit-recover.bats \
 	tests/cli/commit-recover-inplace.bats \
 	tests/cli/commit-save-inplace.bats \
-	tests/cli/commit-save-usage.bats
+	tests/cli/commit-save-usage.bats \
+	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
 fs_tests =
 
+# What make distcheck is content with; what is built anew by another compiler or
+# with sanitizers is worth testing again
 quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
+product_tests = $(unit_programs) $(bats_tests)
 bats_tests = $(cli_tests) $(fault_tests) $(fs_tests)
 
 if HAVE_CMOCKA
@@ -58,8 +62,24 @@ LDADD = src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
-check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover
+check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/walk
 endif
+
+tests_fault_walk_SOURCES = \
+	tests/fault/judge.c \
+	tests/fault/order.c \
+	tests/fault/recovery.c \
+	tests/fault/scenarios.c \
+	tests/fault/steps.c \
+	tests/fault/tool.c \
+	tests/fault/walk.c \
+	tests/fault/walk.h \
+	tests/fault/world.c
+tests_fault_walk_LDADD =
+
+# Everything, also what make check leaves out
+fault-full: $(check_PROGRAMS)
+	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
 
 tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
 
@@ -84,6 +104,13 @@ AM_TESTS_ENVIRONMENT = \
 	CC='$(CC)'; export CC; CXX='$(LC_CXX)'; export CXX; NM='$(NM)'; export NM; \
 	CMOCKA_MESSAGE_OUTPUT=TAP; export CMOCKA_MESSAGE_OUTPUT;
 
+# Tests of --json are skipped where it was not built.
+if HAVE_JANSSON
+AM_TESTS_ENVIRONMENT += LC_JSON=yes; export LC_JSON;
+else
+AM_TESTS_ENVIRONMENT += LC_JSON=; export LC_JSON;
+endif
+
 # A sanitizer's finding must not look like an exit status of the tools, nor
 # vanish with a test that throws stderr away.
 if ENABLE_SANITIZERS
@@ -91,6 +118,10 @@ AM_TESTS_ENVIRONMENT += \
 	mkdir -p '$(abs_top_builddir)/sanitizer' && chmod 1777 '$(abs_top_builddir)/sanitizer'; \
 	ASAN_OPTIONS="exitcode=99:detect_stack_use_after_return=1:log_path=$(abs_top_builddir)/sanitizer/asan$${ASAN_OPTIONS:+:$$ASAN_OPTIONS}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="exitcode=99:print_stacktrace=1:log_path=$(abs_top_builddir)/sanitizer/ubsan$${UBSAN_OPTIONS:+:$$UBSAN_OPTIONS}"; export UBSAN_OPTIONS;
+endif
+# They are slow: the core of the fault walk only
+if ENABLE_SANITIZERS
+AM_TESTS_ENVIRONMENT += LC_WALK=--thin; export LC_WALK;
 endif
 # Tools run as another user cannot write the counts; not worth a message.
 if ENABLE_COVERAGE
@@ -152,7 +183,7 @@ check-musl:
 	$(SHELL) $(top_srcdir)/contrib/musl-build.sh musl
 	cd musl && $(MAKE) $(AM_MAKEFLAGS) check
 
-.PHONY: check-musl coverage coverage-report
+.PHONY: fault-full check-musl coverage coverage-report
 
 CLEANFILES += coverage.txt
 clean-local:

@@ -12,7 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#ifdef LC_COVERAGE
+/* gcc's: what was covered before a kill counts too */
+void __gcov_dump(void);
+#endif
 
 #define FAULTS_MAX 4
 #define ERRNO_MAX 200
@@ -32,11 +38,12 @@ static struct {
 	pthread_mutex_t mutex;
 	int ready;
 	int log;
+	int trace;
 	unsigned long calls;
 	long open;
 	int count;
 	struct fault faults[FAULTS_MAX];
-} seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1};
+} seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1, .trace = -1};
 
 /* A test with a typo in its fault must not pass as "nothing fired". */
 static void die(const char *why, const char *word)
@@ -99,20 +106,43 @@ static void log_line(const char *what, unsigned long number, const char *call, c
 		abort();
 }
 
+static void trace(const char *call, int fd, const char *name)
+{
+	char line[512];
+	struct stat st;
+	int length;
+
+	if (seam.trace < 0)
+		return;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		st.st_ino = 0;
+	length = snprintf(line, sizeof line, "call %lu %s %llu %.300s\n", seam.calls, call,
+	                  (unsigned long long)st.st_ino, name ? name : "-");
+	if (write(seam.trace, line, (size_t)length) != length)
+		abort();
+}
+
+/* The descriptor of the file that the environment names, -1 if it names none. */
+static int open_log(const char *variable)
+{
+	const char *path = getenv(variable);
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+
+	if (path && fd < 0)
+		die(strerror(errno), path);
+	return fd;
+}
+
 static void start(void)
 {
 	const char *spec = getenv("COMMIT_FAULT");
-	const char *log = getenv("COMMIT_FAULT_LOG");
 	char copy[256];
 	char *rest = NULL;
 	char *word;
 
 	seam.ready = 1;
-	if (log) {
-		seam.log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-		if (seam.log < 0)
-			die(strerror(errno), log);
-	}
+	seam.log = open_log("COMMIT_FAULT_LOG");
+	seam.trace = open_log("COMMIT_FAULT_TRACE");
 	if (!spec)
 		return;
 	snprintf(copy, sizeof copy, "%s", spec);
@@ -146,12 +176,16 @@ static int fire(const struct fault *fault, const char *call, size_t *length)
 	switch (fault->what) {
 	case WHAT_KILL:
 		log_line("fired", fault->seen, call, "kill");
+#ifdef LC_COVERAGE
+		__gcov_dump();
+#endif
 		kill(getpid(), SIGKILL);
 		pause();
 		break;
 	case WHAT_SHORT:
 		log_line("fired", fault->seen, call, "short");
-		*length /= 2;
+		if (length)
+			*length /= 2;
 		break;
 	case WHAT_ERRNO:
 		log_line("fired", fault->seen, call, commit_errno_name(fault->errnum));
@@ -160,7 +194,7 @@ static int fire(const struct fault *fault, const char *call, size_t *length)
 	return 0;
 }
 
-int lc_fault_length(const char *call, size_t *length)
+static int ask(const char *call, int fd, const char *name, size_t *length)
 {
 	int i, rc = 0;
 
@@ -168,6 +202,7 @@ int lc_fault_length(const char *call, size_t *length)
 	if (!seam.ready)
 		start();
 	seam.calls++;
+	trace(call, fd, name);
 	for (i = 0; i < seam.count && rc == 0; i++)
 		if (matches(&seam.faults[i], call, length))
 			rc = fire(&seam.faults[i], call, length);
@@ -175,9 +210,14 @@ int lc_fault_length(const char *call, size_t *length)
 	return rc;
 }
 
-int lc_fault(const char *call)
+int lc_fault_length(const char *call, int fd, size_t *length)
 {
-	return lc_fault_length(call, NULL);
+	return ask(call, fd, NULL, length);
+}
+
+int lc_fault_on(const char *call, int fd, const char *name)
+{
+	return ask(call, fd, name, NULL);
 }
 
 int lc_fault_opened(int fd)

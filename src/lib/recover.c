@@ -150,7 +150,12 @@ static void scan_registry(struct lc_scan *scan, const char *path)
 	struct lc_place registry;
 	char *absolute;
 
-	if (lc_inplace_registry(scan->opt->journal_dir, 0, &registry) != 0)
+	int rc = lc_inplace_registry(scan->opt->journal_dir, 0, &registry);
+
+	/* One that nobody has named need not be there, or be ours to read. */
+	if (rc && rc != -ENOENT && (rc != -EACCES || scan->opt->journal_dir))
+		lc_recover_warn(scan, rc, "read the journal directory for", path);
+	if (rc)
 		return;
 	absolute = realpath(path, NULL);
 	flat.flags = flags & ~COMMIT_RECOVER_TREE;

@@ -117,6 +117,16 @@ static int lock_target(struct commit_save *save, struct commit_error *err)
 	return rc;
 }
 
+/* Whoever compares versions, or keeps one with its times, needs to know them. */
+static int read_times(struct commit_save *save, struct commit_error *err)
+{
+	int rc = 0;
+
+	if (lc_save_conditional(save) || save->opt.backup != COMMIT_BACKUP_NONE)
+		rc = lc_target_times(&save->target);
+	return rc ? lc_save_fail(save, rc, "look at", NULL, err) : 0;
+}
+
 static int check_token(struct commit_save *save, struct commit_error *err)
 {
 	const struct lc_target *t = &save->target;
@@ -140,8 +150,10 @@ static int check_token(struct commit_save *save, struct commit_error *err)
 
 static int copy_from_start(int from, struct lc_stage *to, int cancel_fd)
 {
-	if (lc_sys_lseek(from, 0, SEEK_SET) < 0)
-		return -ESPIPE;
+	off_t at = lc_sys_lseek(from, 0, SEEK_SET);
+
+	if (at < 0)
+		return (int)at;
 	return lc_copy_all(from, to->fd, &to->end, cancel_fd);
 }
 
@@ -275,15 +287,22 @@ static char *staged_path(const struct lc_stage *stage)
 	return path;
 }
 
+/* 0, -ESTALE if it has changed, or why that cannot be told. */
 static int unchanged_since(const struct stat *before, const struct lc_stage *stage)
 {
 	struct stat now;
+	int rc = lc_stage_intact(stage);
 
-	return lc_stage_intact(stage) == 0 && lc_sys_fstat(stage->fd, &now) == 0 &&
-	       now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
-	       now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
-	       now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
+	if (!rc)
+		rc = lc_sys_fstat_times(stage->fd, &now);
+	if (rc)
+		return rc;
+	if (now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
+	    now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
+	    now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
+	    now.st_ctim.tv_nsec == before->st_ctim.tv_nsec)
+		return 0;
+	return -ESTALE;
 }
 
 /* Validators judge; one that writes would publish what nobody has judged. */
@@ -294,7 +313,7 @@ static int validate(struct commit_save *save, struct lc_stage *stage, struct com
 	int rc = lc_stage_link_private(stage, save->target.place.name);
 
 	if (!rc)
-		rc = lc_sys_fstat(stage->fd, &before);
+		rc = lc_sys_fstat_times(stage->fd, &before);
 	if (rc)
 		return lc_save_fail(save, rc, "stage for validation", NULL, err);
 	path = staged_path(stage);
@@ -302,9 +321,12 @@ static int validate(struct commit_save *save, struct lc_stage *stage, struct com
 		return lc_save_fail(save, -ENOMEM, "stage for validation", NULL, err);
 	rc = save->opt.validate(save->opt.context, path, save->target.place.path, err);
 	free(path);
-	if (!rc && !unchanged_since(&before, stage))
-		rc = refuse(save, 0, "validate", "the validator changed the staged file", err);
-	return rc;
+	if (rc)
+		return rc;
+	rc = unchanged_since(&before, stage);
+	if (rc == -ESTALE)
+		return refuse(save, 0, "validate", "the validator changed the staged file", err);
+	return rc ? lc_save_fail(save, rc, "look at the staged file", NULL, err) : 0;
 }
 
 /* What a validator has left beside the staged file is not ours to remove. */
@@ -446,6 +468,8 @@ int lc_save_prepare(struct commit_save *save, struct commit_error *err)
 	if (rc || (save->outcome == COMMIT_UNCHANGED && !save->opt.expect))
 		return rc;
 	rc = lock_target(save, err);
+	if (!rc)
+		rc = read_times(save, err);
 	if (!rc)
 		rc = check_token(save, err);
 	if (rc || save->outcome == COMMIT_UNCHANGED)

@@ -67,7 +67,8 @@ static int try_named(struct lc_stage *stage, const char *name)
 		stage->holder = stage->place->fd;
 		return 0;
 	}
-	if (rc != -ESTALE && rc != -EWOULDBLOCK)
+	/* Who holds its lock is a scanner that perhaps only looks. */
+	if (rc != -ESTALE)
 		lc_sys_unlink(stage->place->fd, name);
 	lc_sys_drop(&stage->fd);
 	return rc == -EWOULDBLOCK ? -ESTALE : rc;
@@ -141,8 +142,8 @@ static int replace_by_named(struct lc_stage *stage)
 	off_t end = 0;
 	int rc = open_named(stage);
 
-	if (rc == 0 && lc_sys_lseek(unnamed, 0, SEEK_SET) < 0)
-		rc = -ESPIPE;
+	if (rc == 0)
+		rc = (int)lc_sys_lseek(unnamed, 0, SEEK_SET);
 	if (rc == 0)
 		rc = lc_copy_all(unnamed, stage->fd, &end, -1);
 	if (rc == 0 && end != stage->end)
@@ -265,6 +266,12 @@ void lc_stage_forget_name(struct lc_stage *stage)
 	stage->holder = -1;
 }
 
+void lc_stage_take_name(struct lc_stage *stage, const char *name)
+{
+	strcpy(stage->name, name);
+	stage->holder = stage->place->fd;
+}
+
 int lc_stage_replace(struct lc_stage *stage, const char *target)
 {
 	int rc = lc_sys_rename(stage->holder, stage->name, stage->place->fd, target);
@@ -280,7 +287,10 @@ int lc_stage_create(struct lc_stage *stage, const char *target)
 
 	if (no_flags(rc)) {
 		rc = lc_sys_link(stage->holder, stage->name, stage->place->fd, target);
-		return rc ? rc : lc_stage_unlink(stage);
+		/* From here on it is created; a name too many is no failure. */
+		if (!rc)
+			lc_stage_unlink(stage);
+		return rc;
 	}
 	if (!rc)
 		lc_stage_forget_name(stage);

@@ -60,7 +60,7 @@ analyse_cppcheck() {
 tidy_one() {
 	tidy_out=$run_dir/tidy/$(printf '%s' "$1" | tr / _)
 	# shellcheck disable=SC2046
-	clang-tidy --quiet "$source_dir/$1" -- -std=gnu11 -D_GNU_SOURCE $(analysis_flags "$1") \
+	clang-tidy --quiet "$source_dir/$1" -- -std=gnu11 $(analysis_flags "$1") \
 		>"$tidy_out.out" 2>&1
 	echo $? >"$tidy_out.rc"
 }

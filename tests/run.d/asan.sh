@@ -2,7 +2,8 @@
 # shellcheck shell=sh disable=SC2154 # source_dir, run_dir and jobs are set by run.sh
 stage_asan() {
 	build asan "$run_dir/asan" --enable-werror --enable-sanitizers || return
-	check asan "$run_dir/asan"
+	# shellcheck disable=SC2016 # for make
+	check asan "$run_dir/asan" TESTS='$(product_tests)'
 	# also of processes whose status and stderr no test looked at
 	reports=0
 	for report in "$run_dir"/asan/sanitizer/*; do

@@ -20,5 +20,6 @@ stage_musl() {
 	else
 		fail musl 'the tools are linked with musl' 'it asks for another interpreter'
 	fi
-	check musl "$run_dir/musl"
+	# shellcheck disable=SC2016 # for make
+	check musl "$run_dir/musl" TESTS='$(product_tests)'
 }
