@@ -102,6 +102,12 @@ know_json()
 	fi
 }
 
+need_json()
+{
+	commit-save --json --version > /dev/null 2>&1 || skip 'built without jansson'
+	command -v jq > /dev/null || skip 'no jq'
+}
+
 # json FILTER: each line of its output is an object; FILTER is true of the last
 json()
 {
