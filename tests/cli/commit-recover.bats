@@ -67,6 +67,7 @@ wrong()
 }
 
 @test "orphans of a save killed at each of its calls" {
+	need_json
 	walk --validate=true -b
 	APPENDED=$'old\nnew' walk -a
 	walk --in-place
@@ -487,6 +488,7 @@ orphans()
 }
 
 @test "two at once do the work once" {
+	need_json
 	mkdir d
 	orphans 30 d
 	commit-recover --json d > one 3>&- &

@@ -531,6 +531,7 @@ teardown() { sweep; }
 }
 
 @test "--sync: two flushes, one, none; --json counts as strace does" {
+	need_json
 	strace -o /dev/null true 2> /dev/null || skip 'strace may not trace'
 	# level options flushes
 	local level want options
@@ -564,6 +565,7 @@ teardown() { sweep; }
 }
 
 @test "-n: changes nothing in any mode, leaves nothing, and says what it would do" {
+	need_json
 	local words
 	echo old > f
 	echo old > two

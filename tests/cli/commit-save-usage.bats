@@ -182,6 +182,7 @@ teardown() { sweep; }
 }
 
 @test "--json: the keys, and no others" {
+	need_json
 	keys='keys == ["backup","bytes","error","exit","flushes","outcome","path","tool","version","warnings","would"]'
 	echo x | gives 0 commit-save --json f
 	silent
@@ -258,6 +259,7 @@ teardown() { sweep; }
 }
 
 @test "JSON that cannot be written is 1 only if nothing was done" {
+	need_json
 	[ -c /dev/full ] || skip 'no /dev/full'
 	echo x > f
 	status=0
@@ -275,6 +277,7 @@ teardown() { sweep; }
 }
 
 @test "exit 0, 1, 3: before the commit, after it" {
+	need_json
 	echo old > f
 	# the flush of the content
 	echo new | COMMIT_FAULT=1:EIO:fsync gives 1 "$FAULTY/commit-save" f

@@ -47,6 +47,7 @@ gives()
 	shift
 	"$@" > "$OUT" 2> "$ERR" || got=$?
 	[ "$got" -ne "$want" ] || return 0
+	know_json
 	echo "$*"
 	echo "exit status $got, not $want"
 	sed 's/^/out: /' "$OUT"
@@ -93,10 +94,25 @@ silent()
 	return 1
 }
 
+# A build without jansson refuses --json.
+know_json()
+{
+	if grep -q 'this build has no JSON' "$ERR"; then
+		skip 'built without jansson'
+	fi
+}
+
+need_json()
+{
+	commit-save --json --version > /dev/null 2>&1 || skip 'built without jansson'
+	command -v jq > /dev/null || skip 'no jq'
+}
+
 # json FILTER: each line of its output is an object; FILTER is true of the last
 json()
 {
 	command -v jq > /dev/null || skip 'no jq'
+	know_json
 	jq -es "all(.[]; type == \"object\" and .version == 1) and (last | $1)" "$OUT" && return
 	echo "not: $1"
 	cat "$OUT"
