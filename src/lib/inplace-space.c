@@ -43,6 +43,9 @@ int lc_inplace_reserve(struct lc_edit *edit, int target, const struct stat *st)
 	/* Where room ran out, what was reserved until then stays reserved. */
 	seen = lc_sys_fstat_times(target, &edit->reserved);
 	edit->has_reserved = seen == 0;
+	/* What cannot be looked at now cannot be compared later. */
+	if (seen)
+		lc_sys_set_times(target, st);
 	return rc ? rc : seen;
 }
 
