@@ -236,10 +236,13 @@ static int apply_attributes(struct transfer *t)
 	ssize_t length;
 	int rc;
 
-	/* The staged file first: an ACL that it inherited must go before one is copied. */
+	/*
+	 * The staged file first: an ACL that it inherited must go before one is
+	 * copied, and also where it cannot be told whether there is one.
+	 */
 	length = list_names(t->to, &list);
 	free(list);
-	rc = length > 0 ? drop_inherited_acl(t) : 0;
+	rc = length != 0 ? drop_inherited_acl(t) : 0;
 	if (rc || t->from < 0)
 		return rc;
 	length = list_names(t->from, &list);

@@ -41,9 +41,10 @@ ssize_t lc_sys_pread(int fd, void *buffer, size_t length, off_t offset);
 ssize_t lc_sys_pwrite(int fd, const void *buffer, size_t length, off_t offset);
 /* "lseek" */
 off_t lc_sys_lseek(int fd, off_t offset, int whence);
-/* "truncate", "allocate" (size grows), "reserve" (size stays) */
+/* "truncate", "reserve" (allocates, size stays), "punch" (frees, size stays) */
 int lc_sys_ftruncate(int fd, off_t length);
 int lc_sys_reserve(int fd, off_t offset, off_t length);
+int lc_sys_punch(int fd, off_t offset, off_t length);
 
 /* "clone": whole file; "clonerange": part; -EOPNOTSUPP where impossible */
 int lc_sys_clone(int to, int from);
@@ -52,10 +53,15 @@ int lc_sys_clone_range(int to, off_t to_offset, int from, off_t from_offset, off
 ssize_t lc_sys_copy_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t length);
 ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length);
 
-/* "stat", "access", "readlink", "statfs" */
+/*
+ * "stat", "access", "readlink", "statfs"; links are not followed. Without times
+ * (0) and blocks, because asking for them makes the next change dearer; with
+ * times for those who compare versions.
+ */
 int lc_sys_fstat(int fd, struct stat *st);
-/* does not follow a symbolic link */
 int lc_sys_lstat(int dirfd, const char *name, struct stat *st);
+int lc_sys_fstat_times(int fd, struct stat *st);
+int lc_sys_lstat_times(int dirfd, const char *name, struct stat *st);
 /* with the effective ids */
 int lc_sys_access(int dirfd, const char *name, int how);
 ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size);

@@ -166,7 +166,7 @@ contents() {
 @test "pitfall 27: the last to commit wins" {
 	begin commit-save f
 	eventually stages "$pid"
-	commit-save f -- echo first
+	commit-save --wait=2 f -- echo first
 	[ "$(cat f)" = first ]
 	cat "$new" >&7
 	end

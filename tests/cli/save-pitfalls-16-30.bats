@@ -514,21 +514,6 @@ closed() {
 	done
 }
 
-@test "pitfall 25: warnings do not get into a file" {
-	local set
-	need_root
-	for set in 2 02 12 012; do
-		cp "$old" f
-		chown "$other" f
-		rm -f "$fired"
-		COMMIT_FAULT=1:EPERM:forever:chown COMMIT_FAULT_LOG="$fired" \
-			closed "$set" "$LC_FAULT_BIN/commit-save" --from="$new" f
-		grep '^fired' "$fired"
-		is_new
-		no_residue
-	done
-}
-
 @test "pitfall 25: a closed standard input is no empty one" {
 	local set
 	for set in 0 01 02 012; do
