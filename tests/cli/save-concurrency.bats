@@ -166,7 +166,7 @@ contents() {
 @test "pitfall 27: the last to commit wins" {
 	begin commit-save f
 	eventually stages "$pid"
-	commit-save f -- echo first
+	commit-save --wait=2 f -- echo first
 	[ "$(cat f)" = first ]
 	cat "$new" >&7
 	end
@@ -179,9 +179,9 @@ contents() {
 	need_tool flock
 	exec 8<f
 	flock 8
-	run commit-save --wait=0 f <"$new"
+	run limited 10 commit-save --wait=0 f <"$new"
 	exits 5
-	run commit-save --wait=0.1 f <"$new"
+	run limited 10 commit-save --wait=0.1 f <"$new"
 	exits 5
 	untouched
 	begin commit-save f
