@@ -172,8 +172,6 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
 		rc = add_old_image(stage, target, j, cancel_fd);
 	if (!rc)
 		rc = add_digests(stage->fd, j, cancel_fd);
-	if (!rc)
-		rc = lc_inplace_reserve(edit, target, st);
 	if (rc)
 		return rc;
 	lc_journal_encode(j, head);
