@@ -24,18 +24,22 @@ static off_t first_unplaced(const struct stat *st)
  * The kernel takes capabilities and set-id bits from a file when room is made
  * in it. Before the commit nothing could give them back, were we killed.
  */
-static int loses_privileges(const struct lc_edit *edit, const struct stat *st)
+static int loses_privileges(const struct lc_edit *edit)
 {
-	return edit->journal.caps_length > 0 || (st->st_mode & (S_ISUID | S_ISGID));
+	return edit->journal.caps_length > 0 || (edit->before.st_mode & (S_ISUID | S_ISGID));
 }
 
-int lc_inplace_reserve(struct lc_edit *edit, int target, const struct stat *st)
+int lc_inplace_reserve(struct lc_edit *edit, int target)
 {
-	off_t from = first_unplaced(st);
+	struct stat *before = &edit->before;
 	off_t end = (off_t)edit->journal.new_size;
-	int rc, seen;
+	int seen, rc = lc_sys_fstat_times(target, before);
+	off_t from;
 
-	if (end <= from || loses_privileges(edit, st))
+	if (rc)
+		return rc;
+	from = first_unplaced(before);
+	if (end <= from || loses_privileges(edit))
 		return 0;
 	rc = lc_sys_reserve(target, from, end - from);
 	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
@@ -85,16 +89,17 @@ static void empty_holes(int fd, const struct lc_journal *j, int target)
 	}
 }
 
-void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target, const struct stat *st)
+void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target)
 {
+	const struct stat *before = &edit->before;
 	int ours = edit->has_reserved && untouched(edit, target);
 
 	edit->has_reserved = 0;
 	if (!ours)
 		return;
-	if (first_unplaced(st) == 0)
+	if (first_unplaced(before) == 0)
 		empty_holes(fd, &edit->journal, target);
 	/* To the size that it has: that frees what lies behind it. */
-	if (lc_sys_ftruncate(target, st->st_size) == 0)
-		lc_sys_set_times(target, st);
+	if (lc_sys_ftruncate(target, before->st_size) == 0)
+		lc_sys_set_times(target, before);
 }

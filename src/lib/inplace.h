@@ -7,7 +7,7 @@
  *
  *     lc_inplace_prepare(&stage, target, &edit, ...);   old image, header
  *     lc_stage_flush(&stage, 1);
- *     lc_inplace_reserve(&edit.journal, target);
+ *     lc_inplace_reserve(&edit, target);
  *     lc_stage_create(&stage, edit.name);               commit
  *     flush of the journal's directory
  *     lc_inplace_apply(journal, &edit.journal, target); idempotent
@@ -32,8 +32,9 @@ struct lc_edit {
 	struct lc_journal journal;
 	/* the journal's name once it is committed */
 	char name[LC_NAME_SIZE];
-	/* room was reserved in the target, and how it looked just after that */
+	/* room was reserved in the target: how it looked before and just after */
 	int has_reserved;
+	struct stat before;
 	struct stat reserved;
 };
 
@@ -62,17 +63,18 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
 
 /*
  * What fails for lack of space shall fail before the commit: makes room in the
- * target, in state st, for what is added and for what falls into holes. Where
- * that is unknown, or would cost the file a privilege, it does nothing.
+ * target for what is added and for what falls into holes. Where that is
+ * unknown, or would cost the file a privilege, it does nothing. The target's
+ * ctime and blocks tell of it.
  */
-int lc_inplace_reserve(struct lc_edit *edit, int target, const struct stat *st);
+int lc_inplace_reserve(struct lc_edit *edit, int target);
 
 /*
  * An edit that was not committed gives its room back, unless somebody has
- * written the file since; fd holds the images, st is as above. Does nothing if
- * none was reserved.
+ * written the file since; fd holds the images. Does nothing if none was
+ * reserved.
  */
-void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target, const struct stat *st);
+void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target);
 
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);

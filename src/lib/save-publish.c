@@ -248,7 +248,7 @@ static int publish_in_place(struct commit_save *save, struct commit_error *err)
 	const int force = save->opt.sync != COMMIT_SYNC_NONE;
 	const struct lc_place *home = lc_save_home(save);
 	/* Before the commit, but not before there is one: it can be seen. */
-	int rc = lc_inplace_reserve(&save->edit, save->edit_fd, &save->target.st);
+	int rc = lc_inplace_reserve(&save->edit, save->edit_fd);
 
 	if (rc)
 		rc = lc_save_fail(save, rc, "reserve space", NULL, err);

@@ -365,7 +365,7 @@ void commit_save_close(struct commit_save *save)
 
 	if (!save)
 		return;
-	lc_inplace_unreserve(&save->edit, save->stage.fd, save->edit_fd, &save->target.st);
+	lc_inplace_unreserve(&save->edit, save->stage.fd, save->edit_fd);
 	lc_backup_release(&save->backup);
 	lc_stage_release(&save->view);
 	lc_stage_release(&save->input);

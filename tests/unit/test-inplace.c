@@ -371,9 +371,7 @@ static void errors_of_preparing_are_told(void **state)
 
 static int reserve(void)
 {
-	struct stat st = stat_of("f");
-
-	return lc_inplace_reserve(&edit, target, &st);
+	return lc_inplace_reserve(&edit, target);
 }
 
 static void space_is_reserved_for_a_file_that_grows(void **state)
