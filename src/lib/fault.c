@@ -188,8 +188,9 @@ int lc_fault_length(const char *call, size_t *length)
 	if (!seam.ready)
 		start();
 	seam.calls++;
-	for (i = 0; i < seam.count && rc == 0; i++)
-		if (matches(&seam.faults[i], call, length))
+	/* All of them count the call, also behind one that fires. */
+	for (i = 0; i < seam.count; i++)
+		if (matches(&seam.faults[i], call, length) && rc == 0)
 			rc = fire(&seam.faults[i], call, length);
 	pthread_mutex_unlock(&seam.mutex);
 	return rc;
