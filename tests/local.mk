@@ -52,14 +52,30 @@ unit_tests = \
 
 # Against the tools as they are installed
 cli_tests = \
+	tests/cli/commit-save-options.bats \
+	tests/cli/commit-save-producer.bats \
+	tests/cli/commit-save-races.bats \
 	tests/cli/man-examples.bats \
 	tests/install/install.bats
 
 # Against the tools with the fault seam, in tests/fault
-fault_tests =
+fault_tests = \
+	tests/cli/commit-recover.bats \
+	tests/cli/commit-recover-inplace.bats \
+	tests/cli/commit-save-inplace.bats \
+	tests/cli/commit-save-usage.bats \
+	tests/cli/save-concurrency.bats \
+	tests/cli/save-metadata.bats \
+	tests/cli/save-pitfalls-01-15.bats \
+	tests/cli/save-pitfalls-16-30.bats \
+	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
-fs_tests =
+fs_tests = \
+	tests/fs/matrix.bats \
+	tests/fs/mounts.bats \
+	tests/fs/power.bats \
+	tests/fs/space.bats
 
 # What make distcheck is content with; what is built anew by another compiler or
 # with sanitizers is worth testing again
@@ -90,8 +106,24 @@ LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
-check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover
+check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/walk
 endif
+
+tests_fault_walk_SOURCES = \
+	tests/fault/judge.c \
+	tests/fault/order.c \
+	tests/fault/recovery.c \
+	tests/fault/scenarios.c \
+	tests/fault/steps.c \
+	tests/fault/tool.c \
+	tests/fault/walk.c \
+	tests/fault/walk.h \
+	tests/fault/world.c
+tests_fault_walk_LDADD =
+
+# Everything, also what make check leaves out
+fault-full: $(check_PROGRAMS)
+	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
 
 tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
 
@@ -102,6 +134,11 @@ tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_recover_LDADD = $(tests_fault_ldadd)
+
+# A power cut for one file system
+check_PROGRAMS += tests/fs/shutdown
+tests_fs_shutdown_SOURCES = tests/fs/shutdown.c
+tests_fs_shutdown_LDADD =
 
 # How tests are run. All of them find the tools on PATH, as a user does;
 # LC_TOOLS_FIRST puts a directory before them (valgrind wrappers).
@@ -131,6 +168,10 @@ AM_TESTS_ENVIRONMENT += \
 	ASAN_OPTIONS="exitcode=99:detect_stack_use_after_return=1:log_path=$(abs_top_builddir)/sanitizer/asan$${ASAN_OPTIONS:+:$$ASAN_OPTIONS}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="exitcode=99:print_stacktrace=1:log_path=$(abs_top_builddir)/sanitizer/ubsan$${UBSAN_OPTIONS:+:$$UBSAN_OPTIONS}"; export UBSAN_OPTIONS;
 endif
+# They are slow: the core of the fault walk only
+if ENABLE_SANITIZERS
+AM_TESTS_ENVIRONMENT += LC_WALK=--thin; export LC_WALK;
+endif
 # Tools run as another user cannot write the counts; not worth a message.
 if ENABLE_COVERAGE
 AM_TESTS_ENVIRONMENT += GCOV_ERROR_FILE=/dev/null; export GCOV_ERROR_FILE;
@@ -150,6 +191,10 @@ include tests/bench/local.mk
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
+	tests/fs/fs.bash \
+	tests/fs/matrix.bash \
+	tests/cli/helper.bash \
+	tests/cli/options-helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
@@ -190,7 +235,7 @@ check-musl:
 	$(SHELL) $(top_srcdir)/contrib/musl-build.sh musl
 	cd musl && $(MAKE) $(AM_MAKEFLAGS) check
 
-.PHONY: check-musl coverage coverage-report
+.PHONY: fault-full check-musl coverage coverage-report
 
 CLEANFILES += coverage.txt
 clean-local:

@@ -261,6 +261,7 @@ static int try_clone(struct copier *c, off_t size)
 static int copy_regular(struct copier *c, off_t size)
 {
 	struct stat st;
+	off_t at;
 	int rc;
 
 	if (try_clone(c, size) == 0) {
@@ -273,9 +274,8 @@ static int copy_regular(struct copier *c, off_t size)
 	if (rc || c->in < size)
 		return rc;
 	/* What was added meanwhile is read like a stream. */
-	if (lc_sys_lseek(c->from, c->in, SEEK_SET) < 0)
-		return -ESPIPE;
-	return copy_stream(c);
+	at = lc_sys_lseek(c->from, c->in, SEEK_SET);
+	return at < 0 ? (int)at : copy_stream(c);
 }
 
 static int copier_init(struct copier *c, int from, int to, off_t *offset, int cancel_fd)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef LC_COVERAGE
@@ -37,6 +38,7 @@ static struct {
 	pthread_mutex_t mutex;
 	int ready;
 	int log;
+	int trace;
 	unsigned long calls;
 	unsigned long fired;
 	long open;
@@ -44,7 +46,7 @@ static struct {
 	struct fault faults[FAULTS_MAX];
 	void (*see)(void *context, const char *call);
 	void *see_context;
-} seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1};
+} seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1, .trace = -1};
 
 /* A test with a typo in its fault must not pass as "nothing fired". */
 static void die(const char *why, const char *word)
@@ -107,6 +109,33 @@ static void log_line(const char *what, unsigned long number, const char *call, c
 		abort();
 }
 
+static void trace(const char *call, int fd, const char *name)
+{
+	char line[512];
+	struct stat st;
+	int length;
+
+	if (seam.trace < 0)
+		return;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		st.st_ino = 0;
+	length = snprintf(line, sizeof line, "call %lu %s %llu %.300s\n", seam.calls, call,
+	                  (unsigned long long)st.st_ino, name ? name : "-");
+	if (write(seam.trace, line, (size_t)length) != length)
+		abort();
+}
+
+/* The descriptor of the file that the environment names, -1 if it names none. */
+static int open_log(const char *variable)
+{
+	const char *path = getenv(variable);
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+
+	if (path && fd < 0)
+		die(strerror(errno), path);
+	return fd;
+}
+
 static void parse_faults(const char *spec)
 {
 	char copy[256];
@@ -125,14 +154,9 @@ static void parse_faults(const char *spec)
 
 static void start(void)
 {
-	const char *log = getenv("COMMIT_FAULT_LOG");
-
 	seam.ready = 1;
-	if (log) {
-		seam.log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-		if (seam.log < 0)
-			die(strerror(errno), log);
-	}
+	seam.log = open_log("COMMIT_FAULT_LOG");
+	seam.trace = open_log("COMMIT_FAULT_TRACE");
 	parse_faults(getenv("COMMIT_FAULT"));
 }
 
@@ -178,7 +202,7 @@ static int fire(const struct fault *fault, const char *call, size_t *length)
 	return 0;
 }
 
-int lc_fault_length(const char *call, size_t *length)
+static int ask(const char *call, int fd, const char *name, size_t *length)
 {
 	int i, rc = 0;
 
@@ -188,6 +212,7 @@ int lc_fault_length(const char *call, size_t *length)
 	if (!seam.ready)
 		start();
 	seam.calls++;
+	trace(call, fd, name);
 	/* All of them count the call, also behind one that fires. */
 	for (i = 0; i < seam.count; i++)
 		if (matches(&seam.faults[i], call, length) && rc == 0)
@@ -196,9 +221,14 @@ int lc_fault_length(const char *call, size_t *length)
 	return rc;
 }
 
-int lc_fault(const char *call)
+int lc_fault_length(const char *call, int fd, size_t *length)
 {
-	return lc_fault_length(call, NULL);
+	return ask(call, fd, NULL, length);
+}
+
+int lc_fault_on(const char *call, int fd, const char *name)
+{
+	return ask(call, fd, name, NULL);
 }
 
 int lc_fault_opened(int fd)

@@ -32,6 +32,9 @@ struct lc_edit {
 	struct lc_journal journal;
 	/* the journal's name once it is committed */
 	char name[LC_NAME_SIZE];
+	/* room was reserved in the target, and how it looked just after that */
+	int has_reserved;
+	struct stat reserved;
 };
 
 /*
@@ -58,10 +61,18 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
                        struct lc_edit *edit, int cancel_fd);
 
 /*
- * Reserves space for a target that grows: what fails for lack of space shall
- * fail before the commit. The target's ctime and blocks tell of it.
+ * What fails for lack of space shall fail before the commit: makes room in the
+ * target, in state st, for what is added and for what falls into holes. Where
+ * that is unknown, or would cost the file a privilege, it does nothing.
  */
-int lc_inplace_reserve(const struct lc_journal *journal, int target);
+int lc_inplace_reserve(struct lc_edit *edit, int target, const struct stat *st);
+
+/*
+ * An edit that was not committed gives its room back, unless somebody has
+ * written the file since; fd holds the images, st is as above. Does nothing if
+ * none was reserved.
+ */
+void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target, const struct stat *st);
 
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);

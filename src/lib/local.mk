@@ -11,7 +11,7 @@ libcommit_sources = \
 	src/lib/dir.c src/lib/dir.h \
 	src/lib/error.c src/lib/error.h \
 	src/lib/fault.h \
-	src/lib/inplace.c src/lib/inplace.h \
+	src/lib/inplace.c src/lib/inplace-space.c src/lib/inplace.h \
 	src/lib/journal.c src/lib/journal.h \
 	src/lib/lock.c src/lib/lock.h \
 	src/lib/meta.c src/lib/meta.h \
@@ -19,7 +19,7 @@ libcommit_sources = \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
-	src/lib/save-prepare.c src/lib/save-publish.c \
+	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
 	src/lib/sys.c src/lib/sys-stat.c src/lib/sys-wait.c src/lib/sys.h \
 	src/lib/target.c src/lib/target.h \

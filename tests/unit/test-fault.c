@@ -22,7 +22,7 @@ static void nothing_armed_nothing_fires(void **state)
 
 	(void)state;
 	for (i = 0; i < 10; i++)
-		assert_int_equal(lc_fault_length("write", &length), 0);
+		assert_int_equal(lc_fault_length("write", -1, &length), 0);
 	assert_int_equal(length, 10);
 	assert_int_equal(lc_fault_fired(), 0);
 }
@@ -55,9 +55,9 @@ static void short_halves_what_has_a_length(void **state)
 	(void)state;
 	lc_fault_arm("1:short:forever");
 	assert_int_equal(lc_fault("open"), 0);
-	assert_int_equal(lc_fault_length("write", &one), 0);
+	assert_int_equal(lc_fault_length("write", -1, &one), 0);
 	assert_int_equal(one, 1);
-	assert_int_equal(lc_fault_length("write", &length), 0);
+	assert_int_equal(lc_fault_length("write", -1, &length), 0);
 	assert_int_equal(length, 4);
 }
 
@@ -133,7 +133,7 @@ static int child_main(void)
 
 	lc_fault_opened(5);
 	lc_fault("open");
-	lc_fault_length("write", &length);
+	lc_fault_length("write", -1, &length);
 	return -lc_fault("fsync");
 }
 

@@ -151,7 +151,7 @@ static void one_foreign_byte_in_any_sector_is_seen(void **state)
 		write_target(mix, MANY);
 		assert_int_equal(decide(), -ESTALE);
 	}
-	/* the first and the last byte, and a sector that is half old, half new */
+	/* the first and the last byte, and a sector whose end alone is new */
 	memcpy(mix, old, MANY);
 	mix[0] ^= 1;
 	write_target(mix, MANY);
@@ -161,9 +161,20 @@ static void one_foreign_byte_in_any_sector_is_seen(void **state)
 	write_target(mix, MANY);
 	assert_int_equal(decide(), -ESTALE);
 	memcpy(mix, old, MANY);
-	memcpy(mix, new, LC_SECTOR / 2);
+	memcpy(mix + LC_SECTOR / 2, new + LC_SECTOR / 2, LC_SECTOR / 2);
 	write_target(mix, MANY);
 	assert_int_equal(decide(), -ESTALE);
+}
+
+/* A limit or a full disk ends a write where it likes. */
+static void a_write_that_ended_inside_a_sector_is_ours(void **state)
+{
+	(void)state;
+	make_edit(MANY, MANY);
+	memcpy(mix, old, MANY);
+	memcpy(mix, new, LC_SECTOR + 100);
+	write_target(mix, MANY);
+	assert_int_equal(decide(), 0);
 }
 
 /* While it grows: any size between, what is beyond the old end still zero or new. */
@@ -358,20 +369,27 @@ static void errors_of_preparing_are_told(void **state)
 	assert_int_equal(try_edit(1000, 2000), 0);
 }
 
+static int reserve(void)
+{
+	struct stat st = stat_of("f");
+
+	return lc_inplace_reserve(&edit, target, &st);
+}
+
 static void space_is_reserved_for_a_file_that_grows(void **state)
 {
 	(void)state;
 	make_edit(1000, MANY);
-	assert_int_equal(lc_inplace_reserve(&edit.journal, target), 0);
+	assert_int_equal(reserve(), 0);
 	assert_true(stat_of("f").st_blocks * 512 >= (off_t)MANY);
 	assert_int_equal(stat_of("f").st_size, 1000);
 	fault("1:ENOSPC:reserve");
-	assert_int_equal(lc_inplace_reserve(&edit.journal, target), -ENOSPC);
+	assert_int_equal(reserve(), -ENOSPC);
 	fault("1:EOPNOTSUPP:reserve");
-	assert_int_equal(lc_inplace_reserve(&edit.journal, target), 0);
+	assert_int_equal(reserve(), 0);
 	make_edit(MANY, 1000);
 	trace_begin();
-	assert_int_equal(lc_inplace_reserve(&edit.journal, target), 0);
+	assert_int_equal(reserve(), 0);
 	assert_string_equal(trace_end(), " ");
 }
 
@@ -422,6 +440,7 @@ int main(void)
 	        EDIT(an_edit_gives_new_content_to_the_same_inode),
 	        EDIT(every_mix_of_old_and_new_sectors_is_ours),
 	        EDIT(one_foreign_byte_in_any_sector_is_seen),
+	        EDIT(a_write_that_ended_inside_a_sector_is_ours),
 	        EDIT(sizes_between_are_ours_while_it_grows),
 	        EDIT(sizes_between_are_ours_while_it_shrinks),
 	        EDIT(a_kill_anywhere_in_apply_can_be_rolled_forward),

@@ -106,7 +106,8 @@ static void errors_of_creating_are_told(void **state)
 	assert_int_equal(lc_stage_create(&stage, "fresh"), -EIO);
 	expect_absent("fresh");
 	fault("1:ENOSYS:noreplace,1:EIO:unlink");
-	assert_int_equal(lc_stage_create(&stage, "fresh"), -EIO);
+	/* it is created all the same; its second name goes with the release */
+	assert_int_equal(lc_stage_create(&stage, "fresh"), 0);
 	lc_stage_release(&stage);
 	expect_file("fresh", "new");
 	expect_clean();
