@@ -213,8 +213,9 @@ static int ask(const char *call, int fd, const char *name, size_t *length)
 		start();
 	seam.calls++;
 	trace(call, fd, name);
-	for (i = 0; i < seam.count && rc == 0; i++)
-		if (matches(&seam.faults[i], call, length))
+	/* All of them count the call, also behind one that fires. */
+	for (i = 0; i < seam.count; i++)
+		if (matches(&seam.faults[i], call, length) && rc == 0)
 			rc = fire(&seam.faults[i], call, length);
 	pthread_mutex_unlock(&seam.mutex);
 	return rc;

@@ -190,18 +190,19 @@ void expect_bytes(const char *name, const void *bytes, size_t length)
 {
 	unsigned char *is = malloc(length + 1);
 	int fd = open(name, O_RDONLY);
-	ssize_t got;
+	ssize_t got = -1;
+	int same;
 
 	assert_non_null(is);
+	if (fd >= 0)
+		got = read(fd, is, length + 1);
+	same = got >= 0 && (size_t)got == length && memcmp(is, bytes, (size_t)got) == 0;
+	free(is);
 	if (fd < 0)
 		fail_msg("%s: %s", name, strerror(errno));
-	got = read(fd, is, length + 1);
 	close(fd);
-	if (got != (ssize_t)length || memcmp(is, bytes, length) != 0) {
-		free(is);
+	if (!same)
 		fail_msg("%s: other content than expected (%zd bytes, not %zu)", name, got, length);
-	}
-	free(is);
 }
 
 void expect_absent(const char *name)

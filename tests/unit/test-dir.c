@@ -62,7 +62,7 @@ static void paths_are_split(void **state)
 
 static void paths_that_are_no_file_fail(void **state)
 {
-	char longest[NAME_MAX + 10];
+	char longest[PATH_MAX - 10];
 
 	(void)state;
 	expect_error(resolve("", COMMIT_SYMLINK_FOLLOW), &err, COMMIT_EUSAGE, ENOENT);
@@ -75,6 +75,8 @@ static void paths_that_are_no_file_fail(void **state)
 	put("f", "");
 	fails("f/g", ENOTDIR);
 	memset(longest, 'x', sizeof longest);
+	longest[sizeof longest - 1] = '\0';
+	fails(longest, ENAMETOOLONG);
 	longest[NAME_MAX + 1] = '\0';
 	fails(longest, ENAMETOOLONG);
 	longest[NAME_MAX] = '\0';

@@ -68,6 +68,9 @@ static void several_faults_count_apart(void **state)
 	assert_int_equal(lc_fault("open"), 0);
 	assert_int_equal(lc_fault("fsync"), -EIO);
 	assert_int_equal(lc_fault("open"), -EACCES);
+	lc_fault_arm("1:EIO:fsync,2:EDQUOT:fsync");
+	assert_int_equal(lc_fault("fsync"), -EIO);
+	assert_int_equal(lc_fault("fsync"), -EDQUOT);
 	lc_fault_arm(NULL);
 	assert_int_equal(lc_fault("fsync"), 0);
 }

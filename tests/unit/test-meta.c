@@ -446,6 +446,7 @@ static void a_source_without_descriptor_gives_its_mode(void **state)
 	begin(0777);
 	assert_int_equal(lc_meta_apply(-1, &st, 1, new, &plan, "p", NULL), 0);
 	expect_mode("new", 0640);
+	assert_string_equal(warnings, "");
 	close(old);
 	close(new);
 }

@@ -54,6 +54,7 @@ static void an_empty_payload_is_fine(void **state)
 	assert_int_equal(lc_record_seal(buffer, 1, 0, 0), LC_RECORD_HEAD);
 	assert_int_equal(lc_record_open(buffer, sizeof buffer, &record), 0);
 	assert_int_equal(record.length, 0);
+	assert_int_equal(lc_record_open(buffer, sizeof buffer - 1, &record), -EAGAIN);
 }
 
 static void every_flipped_bit_is_seen(void **state)

@@ -84,6 +84,17 @@ static void make_it(void *name)
 	put(name, "theirs");
 }
 
+/* Of the same size, and with the same time: only the inode is another. */
+static void replace_alike(void *name)
+{
+	struct stat st = stat_of(name);
+	struct timespec times[2] = {st.st_atim, st.st_mtim};
+
+	put("alike", "OLD");
+	assert_return_code(utimensat(AT_FDCWD, "alike", times, 0), errno);
+	assert_return_code(rename("alike", name), errno);
+}
+
 /* Somebody who takes no locks writes between our look and our rename. */
 static void a_conditional_save_leaves_their_version(void **state)
 {
@@ -95,6 +106,11 @@ static void a_conditional_save_leaves_their_version(void **state)
 	at_call("exchange", 1, replace_it, name);
 	refused("f", COMMIT_EREFUSED, 0);
 	expect_file("f", "replaced by somebody else");
+	put("f", "old");
+	take_token("f");
+	at_call("exchange", 1, replace_alike, name);
+	refused("f", COMMIT_EREFUSED, 0);
+	expect_file("f", "OLD");
 	take_token("f");
 	at_call("exchange", 1, rewrite_it, name);
 	refused("f", COMMIT_EREFUSED, 0);

@@ -96,6 +96,23 @@ static void content_of_a_descriptor_is_saved(void **state)
 	expect_clean();
 }
 
+static void copying_can_be_cancelled(void **state)
+{
+	int cancel[2], input[2];
+
+	(void)state;
+	put("f", "old");
+	assert_return_code(pipe(cancel), errno);
+	assert_return_code(pipe(input), errno);
+	assert_int_equal(write(cancel[1], "x", 1), 1);
+	opt.cancel_fd = cancel[0];
+	expect_error(commit_save_fd("f", input[0], &opt, &result, &err), &err, COMMIT_ECANCELED,
+	             ECANCELED);
+	expect_file("f", "old");
+	expect_clean();
+	close(cancel[0]), close(cancel[1]), close(input[0]), close(input[1]);
+}
+
 /* commit-save f < f */
 static void a_file_can_be_saved_onto_itself(void **state)
 {
@@ -162,6 +179,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        SAVE(empty_content_is_refused_unless_allowed),
 	        SAVE(content_of_a_descriptor_is_saved),
+	        SAVE(copying_can_be_cancelled),
 	        SAVE(a_file_can_be_saved_onto_itself),
 	        SAVE(a_size_that_is_not_what_was_written_is_no_success),
 	        SAVE(a_directory_that_is_renamed_meanwhile_is_still_the_one),

@@ -249,6 +249,25 @@ static void a_held_lock_is_busy(void **state)
 	saved("f", "new");
 }
 
+static void an_early_lock_is_had_by_open(void **state)
+{
+	struct commit_save *save = NULL;
+	int other;
+
+	(void)state;
+	put("f", "old");
+	other = open_file("f", O_RDONLY);
+	opt.flags = COMMIT_SAVE_LOCK_EARLY;
+	assert_return_code(flock(other, LOCK_EX), errno);
+	assert_int_equal(commit_save_open(&save, "f", &opt, &err), COMMIT_EBUSY);
+	assert_return_code(flock(other, LOCK_UN), errno);
+	assert_int_equal(commit_save_open(&save, "f", &opt, NULL), 0);
+	assert_int_equal(flock(other, LOCK_EX | LOCK_NB), -1);
+	commit_save_close(save);
+	assert_return_code(flock(other, LOCK_EX | LOCK_NB), errno);
+	close(other);
+}
+
 static void missing_locks_are_a_warning(void **state)
 {
 	(void)state;
@@ -441,6 +460,7 @@ int main(void)
 	        POLICY(what_others_append_before_the_lock_is_kept),
 	        POLICY(unchanged_content_leaves_the_file_alone),
 	        POLICY(a_held_lock_is_busy),
+	        POLICY(an_early_lock_is_had_by_open),
 	        POLICY(missing_locks_are_a_warning),
 	        POLICY(new_files_get_what_the_kernel_gives),
 	        POLICY(what_is_not_preserved_is_as_in_a_new_file),

@@ -220,6 +220,11 @@ static void renames_with_flags_keep_what_is_there(void **state)
 	(void)state;
 	put("a", "a");
 	put("b", "b");
+	put("c", "c");
+	assert_int_equal(lc_sys_rename(AT_FDCWD, "c", AT_FDCWD, "b"), 0);
+	expect_absent("c");
+	expect_file("b", "c");
+	put("b", "b");
 	assert_int_equal(lc_sys_rename_new(AT_FDCWD, "a", AT_FDCWD, "b"), -EEXIST);
 	expect_file("a", "a");
 	expect_file("b", "b");
