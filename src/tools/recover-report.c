@@ -92,9 +92,8 @@ static void print_line(const struct commit_finding *finding)
 	          decision_names[finding->decision], kind_name(finding->kind), finding->path,
 	          format_age(finding->age, age, sizeof(age)), finding->size,
 	          owner_name(finding->owner, owner, sizeof(owner)), made_for ? ", for " : "",
-	          made_for ? finding->target : "", finding->reason,
-	          finding->errnum != 0 ? "; not done: " : "",
-	          finding->errnum != 0 ? commit_errno_name(finding->errnum) : "");
+	          made_for ? finding->target : "", finding->reason, failed ? "; not done: " : "",
+	          failed ? commit_errno_name(finding->errnum) : "");
 }
 
 static void print_object(const struct commit_finding *finding)
