@@ -49,7 +49,7 @@ int lc_inplace_reserve(struct lc_edit *edit, int target)
 	edit->has_reserved = seen == 0;
 	/* Without knowing whether somebody writes it, only the times are given back. */
 	if (seen)
-		lc_sys_set_times(target, st);
+		lc_sys_set_times(target, before);
 	return rc ? rc : seen;
 }
 
