@@ -86,6 +86,7 @@ static void print_line(const struct commit_finding *finding)
 	char age[32];
 	char owner[256];
 	bool made_for = finding->target != NULL && finding->target[0] != '\0';
+	bool failed = finding->code != COMMIT_OK && finding->errnum != 0;
 
 	cli_print("%s %s %s: age %s, %" PRIu64 " bytes, owner %s%s%s: %s%s%s",
 	          decision_names[finding->decision], kind_name(finding->kind), finding->path,
