@@ -290,6 +290,14 @@ int lc_sys_fsync(int fd)
 	return rc ? rc : result(fsync(fd));
 }
 
+int lc_sys_fdatasync(int fd)
+{
+	int rc = lc_fault("fdatasync");
+
+	flushes++;
+	return rc ? rc : result(fdatasync(fd));
+}
+
 int lc_sys_syncfs(int fd)
 {
 	int rc = lc_fault("syncfs");

@@ -64,8 +64,9 @@ int lc_sys_fs_type(int fd, long *type);
 /* an id that survives a remount: of the UUID where it can be had, else f_fsid */
 int lc_sys_fs_id(int fd, uint64_t *id);
 
-/* "fsync", "syncfs": counted for lc_sys_flushes */
+/* "fsync", "fdatasync", "syncfs": counted for lc_sys_flushes */
 int lc_sys_fsync(int fd);
+int lc_sys_fdatasync(int fd);
 int lc_sys_syncfs(int fd);
 /* flush calls of this thread so far */
 unsigned lc_sys_flushes(void);
