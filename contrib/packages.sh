@@ -30,8 +30,8 @@ packages_list() {
 			libtool libxxhash-dev make
 		;;
 	apt-get-test)
-		echo acl attr bats bsdmainutils btrfs-progs clang clang-tidy cppcheck e2fsprogs g++ \
-			gcovr git jq libcmocka-dev linux-libc-dev mandoc moreutils mount musl-tools \
+		echo acl attr bats btrfs-progs clang clang-tidy cppcheck e2fsprogs g++ \
+			gcovr git jq libcap2-bin libcmocka-dev linux-libc-dev mandoc moreutils mount musl-tools \
 			pkg-config procps python3 quota shellcheck strace util-linux valgrind \
 			xfsprogs xz-utils
 		;;
@@ -41,7 +41,7 @@ packages_list() {
 		;;
 	dnf-test)
 		echo acl attr bats btrfs-progs clang clang-tools-extra cppcheck e2fsprogs gcc-c++ \
-			gcovr git jq libasan libcmocka-devel libubsan mandoc moreutils musl-gcc \
+			gcovr git jq libasan libcap libcmocka-devel libubsan mandoc moreutils musl-gcc \
 			pkgconf-pkg-config procps-ng python3 quota ShellCheck strace util-linux \
 			valgrind xfsprogs xz
 		;;
@@ -51,15 +51,15 @@ packages_list() {
 		;;
 	apk-test)
 		echo acl attr bash bats btrfs-progs clang clang-extra-tools cmocka-dev coreutils \
-			cppcheck e2fsprogs e2fsprogs-extra findutils git jq mandoc moreutils \
-			pkgconf procps py3-pip python3 quota-tools shellcheck strace util-linux \
+			cppcheck e2fsprogs e2fsprogs-extra findutils gcovr git jq libcap-utils mandoc \
+			moreutils pkgconf procps python3 quota-tools shellcheck strace util-linux \
 			valgrind xfsprogs xz
 		;;
 	pacman-build)
 		echo acl attr autoconf automake gcc jansson libtool make xxhash
 		;;
 	pacman-test)
-		echo bash-bats btrfs-progs clang cmocka cppcheck e2fsprogs gcovr git jq mandoc \
+		echo bash-bats btrfs-progs clang cmocka cppcheck e2fsprogs gcovr git jq libcap mandoc \
 			moreutils musl pkgconf procps-ng python quota-tools shellcheck strace \
 			util-linux valgrind xfsprogs xz
 		;;
@@ -93,7 +93,7 @@ packages_install() {
 		;;
 	dnf) $as_root dnf -q -y install "$@" ;;
 	apk) $as_root apk -q add "$@" ;;
-	pacman) $as_root pacman -S --noconfirm --needed "$@" ;;
+	pacman) $as_root pacman -Sy --noconfirm --needed "$@" ;;
 	esac
 }
 

@@ -137,9 +137,9 @@ void cli_error(const struct commit_error *err)
 	describe(err, line, sizeof(line));
 	told = strstr(line, "commit-recover") != NULL || strcmp(cli.tool, "commit-recover") == 0;
 	if (err->code == COMMIT_EPENDING && !told)
-		way_out = "; the change is made, commit-recover finishes it";
+		way_out = "; commit-recover finishes it";
 	if (err->code == COMMIT_EUNDECIDED && !told)
-		way_out = "; nothing is lost, commit-recover decides";
+		way_out = "; nothing is lost, commit-recover decides it";
 	cli_say(subject_of(err), "%s%s", line, way_out);
 }
 

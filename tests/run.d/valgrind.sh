@@ -35,12 +35,19 @@ tool() {
 	LD_LIBRARY_PATH=$run_dir/check/src/lib/.libs $memcheck --track-fds=yes \
 		--log-file="$run_dir/valgrind/tool.%p" "$program" "$@" >out 2>err
 	status=$?
-	# a descriptor without a stack was inherited
+	# A descriptor without a stack was inherited; those of signals_open live as
+	# long as the tool.
 	cat "$run_dir"/valgrind/tool.* | awk '
-		/Open file descriptor/ { held = $0; next }
-		held != "" { if (/ at 0x/) print held; held = "" }
+		function flush_block() {
+			if (block ~ / at 0x/ && block !~ /signals_open/) printf "%s", block
+			block = ""
+		}
+		/Open file descriptor/ { flush_block(); block = $0 "\n"; next }
+		block != "" && / (at|by) 0x|<inherited/ { block = block $0 "\n"; next }
+		{ flush_block() }
 		/FILE DESCRIPTORS|<inherited from parent>|^==[0-9]+== *$/ { next }
 		{ print }
+		END { flush_block() }
 	' >report
 	rm -f "$run_dir"/valgrind/tool.*
 	if [ "$status" -ne "$wanted" ]; then
