@@ -24,6 +24,18 @@ void lc_backup_init(struct lc_backup *backup)
 	lc_stage_init(&backup->stage);
 }
 
+const char *lc_backup_advice(int rc)
+{
+	switch (-rc) {
+	case EISDIR:
+		return "the name of the backup is that of a directory (--suffix gives another)";
+	case ENAMETOOLONG:
+		return "the name with its suffix is too long for a backup beside it";
+	default:
+		return NULL;
+	}
+}
+
 /* The N of "name.~N~", 0 if entry is not of that form. */
 static unsigned long number_of(const char *entry, const char *name)
 {
@@ -93,6 +105,17 @@ static int copy_content(struct lc_stage *stage, int fd)
 	return lc_copy_all(fd, stage->fd, &stage->end, -1);
 }
 
+/* A directory is no older backup that may be replaced. */
+static int check_name(const struct lc_backup *backup, const struct lc_place *place)
+{
+	struct stat st;
+	int rc = lc_sys_lstat(place->fd, backup->name, &st);
+
+	if (rc == -ENOENT)
+		return 0;
+	return rc == 0 && S_ISDIR(st.st_mode) ? -EISDIR : rc;
+}
+
 int lc_backup_prepare(struct lc_backup *backup, const struct lc_place *place,
                       const struct lc_backup_wish *wish, int fd, const struct stat *st,
                       const struct lc_meta_plan *plan, int force, struct commit_error *err)
@@ -101,6 +124,8 @@ int lc_backup_prepare(struct lc_backup *backup, const struct lc_place *place,
 
 	backup->wish = *wish;
 	rc = lc_backup_choose(backup, place);
+	if (!rc)
+		rc = check_name(backup, place);
 	if (!rc)
 		rc = lc_stage_open(&backup->stage, place);
 	if (!rc)
@@ -117,8 +142,28 @@ int lc_backup_prepare(struct lc_backup *backup, const struct lc_place *place,
 		rc = lc_stage_flush(&backup->stage, force);
 out:
 	if (rc)
-		return lc_error_set(err, COMMIT_EFAILED, -rc, "back up", place->path, NULL);
+		return lc_error_set(err, COMMIT_EFAILED, -rc, "back up", place->path,
+		                    lc_backup_advice(rc));
 	return 0;
+}
+
+/*
+ * An exchange takes out whatever has the name, a directory too. That is no
+ * older backup: it goes back, for nobody would look for it under our name.
+ */
+static int exchange_older(struct lc_backup *backup)
+{
+	struct stat out;
+	int rc = lc_stage_exchange(&backup->stage, backup->name);
+
+	if (rc)
+		return rc;
+	rc = lc_sys_lstat(backup->stage.holder, backup->stage.name, &out);
+	if (!rc && S_ISDIR(out.st_mode))
+		rc = -EISDIR;
+	if (rc && lc_stage_exchange(&backup->stage, backup->name) != 0)
+		lc_stage_forget_name(&backup->stage);
+	return rc;
 }
 
 /* One try: -EEXIST or -ENOENT if somebody else was faster. */
@@ -137,7 +182,7 @@ static int publish_once(struct lc_backup *backup)
 		return rc ? rc : -EEXIST;
 	}
 	/* Over an older backup, so that it can come back. */
-	rc = lc_stage_exchange(&backup->stage, backup->name);
+	rc = exchange_older(backup);
 	if (rc == 0)
 		backup->state = LC_BACKUP_EXCHANGED;
 	return rc;

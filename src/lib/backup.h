@@ -50,6 +50,9 @@ int lc_backup_prepare(struct lc_backup *backup, const struct lc_place *place,
 /* 0 or a negative errno; after a failure nothing has changed. */
 int lc_backup_publish(struct lc_backup *backup);
 
+/* The way out of an error of the two above, NULL where there is none. */
+const char *lc_backup_advice(int rc);
+
 /* After the commit: removes the backup that this one has replaced. */
 int lc_backup_keep(struct lc_backup *backup);
 

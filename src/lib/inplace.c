@@ -152,8 +152,7 @@ static int add_digests(int fd, struct lc_journal *j, int cancel_fd)
 	                           cancel_fd);
 }
 
-/* What fails for lack of space shall fail before the commit. */
-static int reserve(int target, const struct lc_journal *j)
+int lc_inplace_reserve(const struct lc_journal *j, int target)
 {
 	int rc;
 
@@ -183,8 +182,6 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
 		rc = add_old_image(stage, target, j, cancel_fd);
 	if (!rc)
 		rc = add_digests(stage->fd, j, cancel_fd);
-	if (!rc)
-		rc = reserve(target, j);
 	if (rc)
 		return rc;
 	lc_journal_encode(j, head);

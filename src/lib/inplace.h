@@ -7,6 +7,7 @@
  *
  *     lc_inplace_prepare(&stage, target, &edit, ...);   old image, header
  *     lc_stage_flush(&stage, 1);
+ *     lc_inplace_reserve(&edit.journal, target);
  *     lc_stage_create(&stage, edit.name);               commit
  *     flush of the journal's directory
  *     lc_inplace_apply(journal, &edit.journal, target); idempotent
@@ -50,11 +51,17 @@ int lc_inplace_name(const struct lc_place *target, const struct lc_place *regist
 
 /*
  * Completes the journal in stage, whose new image is written: adds the old
- * image of the target, open for writing and in state st, the digests, the
- * header, and reserves space for a target that grows. journal.mode, uid and gid are the caller's.
+ * image of the target, open for writing and in state st, the digests and the
+ * header. journal.mode, uid and gid are the caller's.
  */
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
                        struct lc_edit *edit, int cancel_fd);
+
+/*
+ * Reserves space for a target that grows: what fails for lack of space shall
+ * fail before the commit. The target's ctime and blocks tell of it.
+ */
+int lc_inplace_reserve(const struct lc_journal *journal, int target);
 
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);

@@ -20,7 +20,8 @@ libcommit_sources = \
 	src/lib/name.c src/lib/name.h \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
-	src/lib/save.c src/lib/save-internal.h src/lib/save-prepare.c src/lib/save-publish.c \
+	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
+	src/lib/save-prepare.c src/lib/save-publish.c \
 	src/lib/stage.c src/lib/stage.h \
 	src/lib/sys.c src/lib/sys-wait.c src/lib/sys.h \
 	src/lib/target.c src/lib/target.h \

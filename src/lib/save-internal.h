@@ -3,6 +3,7 @@
  * save-internal.h - the object behind commit_save_*, and its phases
  *
  *     save.c           open, write, close; the order of the phases
+ *     save-pending.c   an earlier in-place edit that was interrupted
  *     save-prepare.c   pre-commit: all that can fail
  *     save-publish.c   commit and post-commit
  */

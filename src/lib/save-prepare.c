@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,63 +76,6 @@ int lc_save_check(struct commit_save *save, struct commit_error *err)
 		save->in_place = t->exists && (save->opt.flags & COMMIT_SAVE_IN_PLACE);
 	rc = check_writable(save, err);
 	return rc ? rc : check_links(save, err);
-}
-
-static int wait_for_journal(struct commit_save *save, int fd, struct commit_error *err)
-{
-	int rc = lc_lock_acquire(fd, lc_lock_deadline(save->opt.wait_ms), save->opt.cancel_fd);
-
-	if (rc == -EWOULDBLOCK)
-		return lc_error_set(err, COMMIT_EBUSY, EWOULDBLOCK, "lock", save->target.place.path,
-		                    "somebody else is editing it in place (--wait)");
-	return rc && !lc_lock_unsupported(rc) ? lc_save_fail(save, rc, "lock", NULL, err) : 0;
-}
-
-static int finish_case(struct commit_save *save, struct lc_inplace_case *found,
-                       struct commit_error *err)
-{
-	int rc = lc_inplace_examine(found);
-
-	if (rc == -ESTALE)
-		return lc_error_format(err, COMMIT_ECONFLICT, 0, "finish in-place edit",
-		                       save->target.place.path, "%s (journal %s is kept)",
-		                       found->reason, found->name);
-	if (rc == 0)
-		rc = lc_inplace_replay(found);
-	if (rc)
-		return lc_error_set(err, COMMIT_EPENDING, -rc, "finish in-place edit",
-		                    save->target.place.path, NULL);
-	return 0;
-}
-
-/*
- * The lock on a journal is its editor's life. Having waited for it, the
- * journal may be gone: then there is nothing to finish.
- */
-int lc_save_finish_pending(struct commit_save *save, struct commit_error *err)
-{
-	const struct lc_place *place = &save->target.place;
-	struct lc_inplace_case found = {.home = place, .target = -1};
-	char name[LC_NAME_SIZE];
-	struct stat st, now;
-	int rc;
-
-	rc = lc_name_make_in_place(place->inode, place->name, name);
-	if (rc || lc_sys_lstat(place->fd, name, &st) != 0)
-		return 0;
-	found.name = name;
-	found.fd = lc_sys_open(place->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	if (found.fd == -ENOENT)
-		return 0;
-	if (found.fd < 0)
-		return lc_save_fail(save, found.fd, "open journal", NULL, err);
-	rc = wait_for_journal(save, found.fd, err);
-	if (!rc && lc_sys_lstat(place->fd, name, &now) == 0 && now.st_ino == st.st_ino) {
-		rc = finish_case(save, &found, err);
-		lc_inplace_case_release(&found);
-	}
-	lc_sys_drop(&found.fd);
-	return rc;
 }
 
 static off_t content_size(const struct commit_save *save)
@@ -299,20 +243,25 @@ static int prepare_backup(struct commit_save *save, struct commit_error *err)
 	                         save->opt.sync != COMMIT_SYNC_NONE, err);
 }
 
-/* "dir/.commit-....stagedir/name", by which a validator finds the staged file. */
+/*
+ * "dir/.commit-....stagedir/name", by which a validator finds the staged file.
+ * The path of a directory of journals is that directory's own.
+ */
 static char *staged_path(const struct lc_stage *stage)
 {
-	const char *place = stage->place->path;
-	const char *slash = strrchr(place, '/');
-	size_t head = slash ? (size_t)(slash - place) + 1 : 0;
-	char *path = malloc(head + strlen(stage->subdir_name) + strlen(stage->name) + 2);
+	const struct lc_place *place = stage->place;
+	const char *slash = strrchr(place->path, '/');
+	size_t head = slash ? (size_t)(slash - place->path) + 1 : 0;
+	char *path =
+	        malloc(strlen(place->path) + sizeof stage->subdir_name + sizeof stage->name + 2);
 
 	if (!path)
 		return NULL;
-	memcpy(path, place, head);
-	strcpy(path + head, stage->subdir_name);
-	strcat(path, "/");
-	strcat(path, stage->name);
+	if (place->name[0])
+		sprintf(path, "%.*s", (int)head, place->path);
+	else
+		sprintf(path, "%s/", place->path);
+	sprintf(path + strlen(path), "%s/%s", stage->subdir_name, stage->name);
 	return path;
 }
 
@@ -365,6 +314,26 @@ static int validate_in_place(struct commit_save *save, struct commit_error *err)
 	return rc;
 }
 
+/*
+ * Owner and mode are set after the commit, when it is too late to fail. Only
+ * an owner changes them, and only to what he may give an own file.
+ */
+static int may_set_metadata(struct commit_save *save, const struct lc_journal *j)
+{
+	const struct stat *st = &save->target.st;
+	int same_owner = j->uid == st->st_uid && j->gid == st->st_gid;
+	int rc;
+
+	if (same_owner && j->mode == (st->st_mode & 07777))
+		return 0;
+	if (geteuid() != 0 && geteuid() != st->st_uid)
+		return -EPERM;
+	if (same_owner)
+		return 0;
+	rc = save->probe = lc_stage_probe(lc_save_home(save), 0600);
+	return rc < 0 ? rc : lc_sys_fchown(save->probe, j->uid, j->gid);
+}
+
 /* The journal is complete, flushed and has a name, but not yet the one that counts. */
 static int prepare_in_place(struct commit_save *save, struct commit_error *err)
 {
@@ -384,6 +353,9 @@ static int prepare_in_place(struct commit_save *save, struct commit_error *err)
 	j->mode = ((t->st.st_mode & 07777) & save->opt.mode_and) | save->opt.mode_or;
 	j->uid = save->opt.owner == (uid_t)-1 ? t->st.st_uid : save->opt.owner;
 	j->gid = save->opt.group == (gid_t)-1 ? t->st.st_gid : save->opt.group;
+	rc = may_set_metadata(save, j);
+	if (rc)
+		return lc_save_fail(save, rc, "set owner and mode", NULL, err);
 	rc = lc_inplace_name(&t->place, registry, &save->edit);
 	if (!rc)
 		rc = lc_inplace_prepare(&save->stage, save->edit_fd, &t->st, &save->edit,
@@ -440,13 +412,16 @@ int lc_save_prepare(struct commit_save *save, struct commit_error *err)
 {
 	int rc = check_input(save, err);
 
-	if (rc || save->outcome == COMMIT_UNCHANGED)
+	save->bytes = save->target.exists ? (uint64_t)save->target.st.st_size : 0;
+	/* A token is looked at even if nothing is to be done. */
+	if (rc || (save->outcome == COMMIT_UNCHANGED && !save->opt.expect))
 		return rc;
 	rc = lock_target(save, err);
 	if (!rc)
 		rc = check_token(save, err);
-	if (!rc)
-		rc = build_append(save, err);
+	if (rc || save->outcome == COMMIT_UNCHANGED)
+		return rc;
+	rc = build_append(save, err);
 	if (!rc)
 		rc = compare_content(save, err);
 	save->bytes = (uint64_t)content_size(save);

@@ -7,6 +7,7 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int pending(struct commit_save *save, int rc, const char *what, struct commit_error *err)
@@ -120,7 +121,7 @@ static int publish_backup(struct commit_save *save, struct commit_error *err)
 {
 	int rc = save->backup.name[0] ? lc_backup_publish(&save->backup) : 0;
 
-	return rc ? lc_save_fail(save, rc, "back up", NULL, err) : 0;
+	return rc ? lc_save_fail(save, rc, "back up", lc_backup_advice(rc), err) : 0;
 }
 
 /* The errno says that this file system knows no flush of directories. */
@@ -177,6 +178,20 @@ static int publish_by_rename(struct commit_save *save, struct commit_error *err)
 	return rc ? rc : later;
 }
 
+/* Where a person finds the journal. */
+static const char *journal_path(const struct commit_save *save, char *text, size_t size)
+{
+	const struct lc_place *home = lc_save_home(save);
+	const char *slash = strrchr(home->path, '/');
+	int head = slash ? (int)(slash - home->path) + 1 : 0;
+
+	if (home == &save->registry)
+		snprintf(text, size, "%s/%s", home->path, save->edit.name);
+	else
+		snprintf(text, size, "%.*s%s", head, home->path, save->edit.name);
+	return text;
+}
+
 /*
  * Names the journal durably: from then on the edit will happen. If that flush
  * fails, nobody knows whether the name is on the disk: the journal stays for
@@ -184,6 +199,7 @@ static int publish_by_rename(struct commit_save *save, struct commit_error *err)
  */
 static int commit_journal(struct commit_save *save, struct commit_error *err)
 {
+	char path[COMMIT_ERROR_TEXT_MAX];
 	int rc = lc_stage_create(&save->stage, save->edit.name);
 
 	if (rc)
@@ -199,23 +215,30 @@ static int commit_journal(struct commit_save *save, struct commit_error *err)
 		return 0;
 	return lc_error_format(err, COMMIT_EUNDECIDED, -rc, "commit journal",
 	                       save->target.place.path,
-	                       "%s; nothing is lost, commit-recover decides by %s/%s",
-	                       commit_errno_name(-rc), lc_save_home(save)->path, save->edit.name);
+	                       "%s; nothing is lost, commit-recover decides by %s",
+	                       commit_errno_name(-rc), journal_path(save, path, sizeof path));
 }
 
 static int unfinished(struct commit_save *save, int rc, struct commit_error *err)
 {
+	char path[COMMIT_ERROR_TEXT_MAX];
+
 	return lc_error_format(err, COMMIT_EPENDING, -rc, "edit in place", save->target.place.path,
-	                       "%s; commit-recover finishes it from %s/%s", commit_errno_name(-rc),
-	                       lc_save_home(save)->path, save->edit.name);
+	                       "%s; commit-recover finishes it from %s", commit_errno_name(-rc),
+	                       journal_path(save, path, sizeof path));
 }
 
 static int publish_in_place(struct commit_save *save, struct commit_error *err)
 {
 	const int force = save->opt.sync != COMMIT_SYNC_NONE;
 	const struct lc_place *home = lc_save_home(save);
-	int rc = commit_journal(save, err);
+	/* Before the commit, but not before there is one: it can be seen. */
+	int rc = lc_inplace_reserve(&save->edit.journal, save->edit_fd);
 
+	if (rc)
+		rc = lc_save_fail(save, rc, "reserve space", NULL, err);
+	else
+		rc = commit_journal(save, err);
 	if (rc) {
 		if (rc != COMMIT_EUNDECIDED)
 			lc_backup_undo(&save->backup);

@@ -41,6 +41,21 @@ static int validate(void *context, const char *staged, const char *target, struc
 	return validate_run(run->options->validate, staged, target, err);
 }
 
+/*
+ * An in-place edit that was interrupted is finished by the open of the next
+ * save. A dry run stops before that, for it would change the file.
+ */
+static int look_for_pending(const struct save_options *options, struct commit_error *err)
+{
+	char token[COMMIT_TOKEN_SIZE];
+	int rc = options->dry_run
+	                 ? commit_save_token(options->file, options->save.symlink, token, err)
+	                 : COMMIT_OK;
+
+	/* other errors are for the open to tell of, in its own words */
+	return rc == COMMIT_EPENDING ? rc : COMMIT_OK;
+}
+
 /* All that can fail, and that leaves no trace if it does. */
 static int prepare(struct run *run)
 {
@@ -53,6 +68,8 @@ static int prepare(struct run *run)
 	save.validate = options->validate != NULL ? validate : NULL;
 	save.context = run;
 	rc = source_open(&run->source, options, &save.create_mode, &run->err);
+	if (rc == COMMIT_OK)
+		rc = look_for_pending(options, &run->err);
 	if (rc == COMMIT_OK)
 		rc = commit_save_open(&run->save, options->file, &save, &run->err);
 	if (rc == COMMIT_OK && options->validate != NULL)
@@ -149,6 +166,7 @@ static void print_json(struct run *run, int rc, bool committed, int status)
 	jsonl_path(run->json, "backup", result->backup[0] != '\0' ? result->backup : NULL);
 	jsonl_number(run->json, "exit", (uint64_t)status);
 	jsonl_error(run->json, "error", rc != COMMIT_OK ? &run->err : NULL);
+	jsonl_array(run->json, "warnings");
 	jsonl_print(run->json);
 }
 

@@ -131,12 +131,17 @@ void jsonl_error(json_t *line, const char *key, const struct commit_error *err)
 	json_object_set_new(line, key, make_error(err));
 }
 
+void jsonl_array(json_t *line, const char *key)
+{
+	if (line != NULL && json_object_get(line, key) == NULL)
+		json_object_set_new(line, key, json_array());
+}
+
 void jsonl_append_error(json_t *line, const char *key, const struct commit_error *err)
 {
 	if (line == NULL)
 		return;
-	if (json_object_get(line, key) == NULL)
-		json_object_set_new(line, key, json_array());
+	jsonl_array(line, key);
 	json_array_append_new(json_object_get(line, key), make_error(err));
 }
 
@@ -189,6 +194,11 @@ void jsonl_bool(struct json_t *line, const char *key, bool value)
 void jsonl_error(struct json_t *line, const char *key, const struct commit_error *err)
 {
 	(void)line, (void)key, (void)err;
+}
+
+void jsonl_array(struct json_t *line, const char *key)
+{
+	(void)line, (void)key;
 }
 
 void jsonl_append_error(struct json_t *line, const char *key, const struct commit_error *err)

@@ -42,7 +42,10 @@ void jsonl_bool(struct json_t *line, const char *key, bool value);
 /* An object with operation, path, errno and text; null for NULL. */
 void jsonl_error(struct json_t *line, const char *key, const struct commit_error *err);
 
-/* The same, appended to an array that is made where there is none. */
+/* An empty array, unless there is one already. */
+void jsonl_array(struct json_t *line, const char *key);
+
+/* An object as of jsonl_error, appended to an array that is made where there is none. */
 void jsonl_append_error(struct json_t *line, const char *key, const struct commit_error *err);
 
 /* Writes the object and its newline into stdio's buffer, and frees it. */
