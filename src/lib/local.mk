@@ -23,7 +23,7 @@ libcommit_sources = \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c \
 	src/lib/stage.c src/lib/stage.h \
-	src/lib/sys.c src/lib/sys-wait.c src/lib/sys.h \
+	src/lib/sys.c src/lib/sys-stat.c src/lib/sys-wait.c src/lib/sys.h \
 	src/lib/target.c src/lib/target.h \
 	src/lib/token.c src/lib/token.h
 

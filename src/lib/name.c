@@ -18,7 +18,7 @@
 static const char *const suffixes[] = {"staged", "stagedir", "displaced", "inplace"};
 
 /* 0 where there is no boot id: then no name is known to be of this boot. */
-static uint32_t boot_digest(void)
+static uint32_t read_boot_digest(void)
 {
 	char id[64];
 	ssize_t length = -1;
@@ -29,6 +29,17 @@ static uint32_t boot_digest(void)
 		lc_sys_drop(&fd);
 	}
 	return length > 0 ? (uint32_t)lc_digest64(id, (size_t)length) : 0;
+}
+
+/* A boot outlasts a process, so one look is enough. */
+static uint32_t boot_digest(void)
+{
+	static _Atomic uint32_t known;
+	uint32_t digest = known;
+
+	if (digest == 0)
+		known = digest = read_boot_digest();
+	return digest;
 }
 
 static uint64_t digest_of(const struct lc_name *name, ino_t dir, uint64_t more)

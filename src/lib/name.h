@@ -38,14 +38,14 @@ struct lc_name {
 };
 
 /* A fresh random name in the directory with that inode. 0 or a negative errno. */
-int lc_name_make(enum lc_name_kind kind, ino_t dir, char name[LC_NAME_SIZE]);
+int lc_name_make(enum lc_name_kind kind, ino_t dir, char text[LC_NAME_SIZE]);
 
 /* A name under which staged is exchanged with a file in state expected. */
 int lc_name_make_displaced(ino_t dir, ino_t staged, const struct stat *expected,
-                           char name[LC_NAME_SIZE]);
+                           char text[LC_NAME_SIZE]);
 
 /* The name of the journal of an in-place edit of target in or from that directory. */
-int lc_name_make_in_place(ino_t dir, const char *target, char name[LC_NAME_SIZE]);
+int lc_name_make_in_place(ino_t dir, const char *target, char text[LC_NAME_SIZE]);
 
 /* Takes a name apart; kind LC_NAME_NONE if it has not our form. */
 void lc_name_parse(const char *text, struct lc_name *name);

@@ -393,7 +393,7 @@ void lc_recover_handle(struct lc_scan *scan, const struct lc_place *dir, const c
 {
 	struct candidate c = {.scan = scan, .dir = dir, .name = name, .parsed = *parsed, .fd = -1};
 	time_t now = time(NULL);
-	int rc = lc_sys_lstat(dir->fd, name, &c.st);
+	int rc = lc_sys_lstat_times(dir->fd, name, &c.st);
 
 	if (rc == -ENOENT)
 		return;

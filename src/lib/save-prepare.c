@@ -117,6 +117,16 @@ static int lock_target(struct commit_save *save, struct commit_error *err)
 	return rc;
 }
 
+/* Whoever compares versions, or keeps one with its times, needs to know them. */
+static int read_times(struct commit_save *save, struct commit_error *err)
+{
+	int rc = 0;
+
+	if (lc_save_conditional(save) || save->opt.backup != COMMIT_BACKUP_NONE)
+		rc = lc_target_times(&save->target);
+	return rc ? lc_save_fail(save, rc, "look at", NULL, err) : 0;
+}
+
 static int check_token(struct commit_save *save, struct commit_error *err)
 {
 	const struct lc_target *t = &save->target;
@@ -269,7 +279,7 @@ static int unchanged_since(const struct stat *before, const struct lc_stage *sta
 {
 	struct stat now;
 
-	return lc_stage_intact(stage) == 0 && lc_sys_fstat(stage->fd, &now) == 0 &&
+	return lc_stage_intact(stage) == 0 && lc_sys_fstat_times(stage->fd, &now) == 0 &&
 	       now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
 	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
 	       now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
@@ -284,7 +294,7 @@ static int validate(struct commit_save *save, struct lc_stage *stage, struct com
 	int rc = lc_stage_link_private(stage, save->target.place.name);
 
 	if (!rc)
-		rc = lc_sys_fstat(stage->fd, &before);
+		rc = lc_sys_fstat_times(stage->fd, &before);
 	if (rc)
 		return lc_save_fail(save, rc, "stage for validation", NULL, err);
 	path = staged_path(stage);
@@ -417,6 +427,8 @@ int lc_save_prepare(struct commit_save *save, struct commit_error *err)
 	if (rc || (save->outcome == COMMIT_UNCHANGED && !save->opt.expect))
 		return rc;
 	rc = lock_target(save, err);
+	if (!rc)
+		rc = read_times(save, err);
 	if (!rc)
 		rc = check_token(save, err);
 	if (rc || save->outcome == COMMIT_UNCHANGED)

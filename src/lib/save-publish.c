@@ -88,7 +88,7 @@ static int replace_expected(struct commit_save *save, struct commit_error *err)
 		return changed_meanwhile(save, ENOENT, err);
 	if (rc)
 		return lc_save_fail(save, rc, "replace", rename_advice(rc), err);
-	rc = lc_sys_lstat(save->stage.holder, save->stage.name, &out);
+	rc = lc_sys_lstat_times(save->stage.holder, save->stage.name, &out);
 	if (rc || !is_expected(&out, &t->st))
 		return put_back(save, err);
 	rc = lc_stage_unlink(&save->stage);

@@ -380,7 +380,7 @@ int commit_save_bytes(const char *path, const void *buffer, size_t length,
                       const struct commit_save_options *opt, struct commit_save_result *result,
                       struct commit_error *err)
 {
-	struct commit_save *save;
+	struct commit_save *save = NULL;
 	int rc = commit_save_open(&save, path, opt, err);
 
 	if (rc)
@@ -395,7 +395,7 @@ int commit_save_bytes(const char *path, const void *buffer, size_t length,
 int commit_save_fd(const char *path, int fd, const struct commit_save_options *opt,
                    struct commit_save_result *result, struct commit_error *err)
 {
-	struct commit_save *save;
+	struct commit_save *save = NULL;
 	int rc = commit_save_open(&save, path, opt, err);
 
 	if (rc)
@@ -418,6 +418,8 @@ static int read_token(struct lc_target *target, char token[COMMIT_TOKEN_SIZE],
 	if (!rc && lc_sys_lstat(target->place.fd, name, &st) == 0)
 		return lc_error_set(err, COMMIT_EPENDING, 0, "token", target->place.path,
 		                    "an in-place edit is not finished (commit-recover)");
+	if (!rc && target->exists)
+		rc = lc_target_times(target);
 	if (!rc && target->exists)
 		rc = lc_token_make(target->fd, &target->st, -1, made);
 	if (rc)

@@ -12,7 +12,6 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
-#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -33,11 +32,6 @@ struct clone_range {
 #ifndef FICLONERANGE
 #define FICLONERANGE _IOW(0x94, 13, struct clone_range)
 #endif
-struct fs_uuid {
-	uint8_t length;
-	uint8_t uuid[16];
-};
-#define GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE (1u << 0)
 #endif
@@ -220,66 +214,6 @@ ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length)
 	int rc = lc_fault_length("sendfile", &length);
 
 	return rc ? rc : result_size(sendfile(to, from, from_offset, length));
-}
-
-int lc_sys_fstat(int fd, struct stat *st)
-{
-	int rc = lc_fault("stat");
-
-	return rc ? rc : result(fstat(fd, st));
-}
-
-int lc_sys_lstat(int dirfd, const char *name, struct stat *st)
-{
-	int rc = lc_fault("stat");
-
-	return rc ? rc : result(fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW));
-}
-
-int lc_sys_access(int dirfd, const char *name, int how)
-{
-	int rc = lc_fault("access");
-
-	return rc ? rc : result(faccessat(dirfd, name, how, AT_EACCESS));
-}
-
-ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size)
-{
-	int rc = lc_fault("readlink");
-
-	return rc ? rc : result_size(readlinkat(dirfd, name, buffer, size));
-}
-
-int lc_sys_fs_type(int fd, long *type)
-{
-	struct statfs fs;
-	int rc = lc_fault("statfs");
-
-	if (!rc)
-		rc = result(fstatfs(fd, &fs));
-	if (!rc)
-		*type = (long)fs.f_type;
-	return rc;
-}
-
-int lc_sys_fs_id(int fd, uint64_t *id)
-{
-	struct fs_uuid uuid = {0};
-	struct statfs fs;
-	int rc = lc_fault("statfs");
-
-	if (rc)
-		return rc;
-	/* Some images are made with a UUID of zeros, which tells nothing. */
-	*id = 0;
-	if (ioctl(fd, GET_FS_UUID, &uuid) == 0)
-		memcpy(id, uuid.uuid, sizeof *id);
-	if (*id)
-		return 0;
-	rc = result(fstatfs(fd, &fs));
-	if (!rc)
-		memcpy(id, &fs.f_fsid, sizeof *id);
-	return rc;
 }
 
 int lc_sys_fsync(int fd)

@@ -52,10 +52,15 @@ int lc_sys_clone_range(int to, off_t to_offset, int from, off_t from_offset, off
 ssize_t lc_sys_copy_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t length);
 ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length);
 
-/* "stat", "access", "readlink", "statfs" */
+/*
+ * "stat", "access", "readlink", "statfs"; links are not followed. Without times
+ * (0) and blocks, because asking for them makes the next change dearer; with
+ * times for those who compare versions.
+ */
 int lc_sys_fstat(int fd, struct stat *st);
-/* does not follow a symbolic link */
 int lc_sys_lstat(int dirfd, const char *name, struct stat *st);
+int lc_sys_fstat_times(int fd, struct stat *st);
+int lc_sys_lstat_times(int dirfd, const char *name, struct stat *st);
 /* with the effective ids */
 int lc_sys_access(int dirfd, const char *name, int how);
 ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size);

@@ -139,6 +139,11 @@ int lc_target_open(struct lc_target *t, const char *path, enum commit_symlink po
 	return rc;
 }
 
+int lc_target_times(struct lc_target *t)
+{
+	return t->exists ? lc_sys_fstat_times(t->fd, &t->st) : 0;
+}
+
 int lc_target_unmoved(const struct lc_target *t)
 {
 	struct stat now;

@@ -47,6 +47,9 @@ int lc_target_open(struct lc_target *target, const char *path, enum commit_symli
 int lc_target_lock(struct lc_target *target, int64_t deadline, int cancel_fd, int *unsupported,
                    struct commit_error *err);
 
+/* Adds the times to target->st, which look-ups leave out. 0 or a negative errno. */
+int lc_target_times(struct lc_target *target);
+
 /* The name leads to the same inode as when it was looked up; -ESTALE if not. */
 int lc_target_unmoved(const struct lc_target *target);
 

@@ -25,12 +25,17 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/save-validate.c src/tools/save-validate.h \
 	src/tools/signals.c src/tools/signals.h
 
+# A script starts them by the thousand: the library is linked in, because every
+# shared object costs a start some fifty microseconds.
+tools_ldflags = $(AM_LDFLAGS) -static
 tools_ldadd = src/tools/libtools.la src/lib/libcommit.la $(JANSSON_LIBS)
 
 src_tools_commit_save_SOURCES = src/tools/commit-save.c
 src_tools_commit_save_CPPFLAGS = $(tools_cppflags)
+src_tools_commit_save_LDFLAGS = $(tools_ldflags)
 src_tools_commit_save_LDADD = $(tools_ldadd)
 
 src_tools_commit_recover_SOURCES = src/tools/commit-recover.c
 src_tools_commit_recover_CPPFLAGS = $(tools_cppflags)
+src_tools_commit_recover_LDFLAGS = $(tools_ldflags)
 src_tools_commit_recover_LDADD = $(tools_ldadd)

@@ -7,8 +7,7 @@
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-extern char **environ;
+#include <unistd.h>
 
 int bench_spawn(char *const argv[], const char *input, struct bench_spent *spent)
 {

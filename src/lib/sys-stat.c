@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "sys.h"
+
+#include "fault.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/statfs.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* A kernel number that libc headers of some systems lack; part of its ABI. */
+struct fs_uuid {
+	uint8_t length;
+	uint8_t uuid[16];
+};
+#define GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
+
+static int result(int rc)
+{
+	return rc < 0 ? -errno : rc;
+}
+
+int lc_sys_fstat_times(int fd, struct stat *st)
+{
+	int rc = lc_fault("stat");
+
+	return rc ? rc : result(fstat(fd, st));
+}
+
+int lc_sys_lstat_times(int dirfd, const char *name, struct stat *st)
+{
+	int rc = lc_fault("stat");
+
+	return rc ? rc : result(fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW));
+}
+
+/*
+ * Linux gives a file a finer time stamp at its next change once somebody has
+ * looked at the present one, and the file system then writes more: who does
+ * not want the times shall not ask for them.
+ */
+#ifdef HAVE_STATX
+#define TIMELESS                                                                                   \
+	(STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_GID | STATX_INO | STATX_SIZE)
+
+static int look(int dirfd, const char *name, int flags, struct stat *st)
+{
+	struct statx found;
+
+	if (statx(dirfd, name, flags, TIMELESS, &found) != 0)
+		return -errno;
+	memset(st, 0, sizeof *st);
+	st->st_dev = makedev(found.stx_dev_major, found.stx_dev_minor);
+	st->st_ino = found.stx_ino;
+	st->st_mode = found.stx_mode;
+	st->st_nlink = found.stx_nlink;
+	st->st_uid = found.stx_uid;
+	st->st_gid = found.stx_gid;
+	st->st_size = (off_t)found.stx_size;
+	return 0;
+}
+#else
+static int look(int dirfd, const char *name, int flags, struct stat *st)
+{
+	return result(*name ? fstatat(dirfd, name, st, flags & AT_SYMLINK_NOFOLLOW)
+	                    : fstat(dirfd, st));
+}
+#endif
+
+int lc_sys_fstat(int fd, struct stat *st)
+{
+	int rc = lc_fault("stat");
+
+	return rc ? rc : look(fd, "", AT_EMPTY_PATH, st);
+}
+
+int lc_sys_lstat(int dirfd, const char *name, struct stat *st)
+{
+	int rc = lc_fault("stat");
+
+	return rc ? rc : look(dirfd, name, AT_SYMLINK_NOFOLLOW, st);
+}
+
+int lc_sys_access(int dirfd, const char *name, int how)
+{
+	int rc = lc_fault("access");
+
+	return rc ? rc : result(faccessat(dirfd, name, how, AT_EACCESS));
+}
+
+ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size)
+{
+	int rc = lc_fault("readlink");
+	ssize_t length;
+
+	if (rc)
+		return rc;
+	length = readlinkat(dirfd, name, buffer, size);
+	return length < 0 ? -(ssize_t)errno : length;
+}
+
+int lc_sys_fs_type(int fd, long *type)
+{
+	struct statfs fs;
+	int rc = lc_fault("statfs");
+
+	if (!rc)
+		rc = result(fstatfs(fd, &fs));
+	if (!rc)
+		*type = (long)fs.f_type;
+	return rc;
+}
+
+int lc_sys_fs_id(int fd, uint64_t *id)
+{
+	struct fs_uuid uuid = {0};
+	struct statfs fs;
+	int rc = lc_fault("statfs");
+
+	if (rc)
+		return rc;
+	/* Some images are made with a UUID of zeros, which tells nothing. */
+	*id = 0;
+	if (ioctl(fd, GET_FS_UUID, &uuid) == 0)
+		memcpy(id, uuid.uuid, sizeof *id);
+	if (*id)
+		return 0;
+	rc = result(fstatfs(fd, &fs));
+	if (!rc)
+		memcpy(id, &fs.f_fsid, sizeof *id);
+	return rc;
+}
