@@ -87,6 +87,16 @@ COMMIT_API void commit_store_close(struct commit_store *store);
 /* The absolute path of the root; valid until close. */
 COMMIT_API const char *commit_store_root(const struct commit_store *store);
 
+/*
+ * For readers who want one state of the tree: locks the store exclusively once,
+ * recovers if needed, then shares the lock. *fd is the lock: whoever inherits
+ * it (it has no O_CLOEXEC) holds it on. Works on a read-only tree, where nothing
+ * can be recovered: COMMIT_EPENDING if something would have to be.
+ * Errors: as commit_store_open. The caller closes *fd.
+ */
+COMMIT_API int commit_store_share(const char *root, const struct commit_store_options *opt, int *fd,
+                                  struct commit_error *err);
+
 /* Bits of commit_txn_options.flags */
 #define COMMIT_TXN_KEEP (1u << 0) /* outlives the process: others may resume it */
 
