@@ -23,6 +23,7 @@ libcommit_sources = \
 	src/lib/publish.c src/lib/publish.h \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
+	src/lib/recover-store.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c \
 	src/lib/stage.c src/lib/stage.h \
@@ -30,7 +31,8 @@ libcommit_sources = \
 	src/lib/store.c src/lib/store.h src/lib/store-open.c \
 	src/lib/target.c src/lib/target.h \
 	src/lib/token.c src/lib/token.h \
-	src/lib/txn.c src/lib/txn-commit.c src/lib/txn-internal.h src/lib/txn-ops.c \
+	src/lib/txn.c src/lib/txn-commit.c src/lib/txn-history.c src/lib/txn-internal.h \
+	src/lib/txn-list.c src/lib/txn-ops.c src/lib/txn.h \
 	src/lib/txn-recover.c src/lib/txn-share.c src/lib/txn-stage.c \
 	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-plan.c \
 	src/lib/view-table.c

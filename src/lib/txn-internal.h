@@ -6,7 +6,9 @@
  *     txn-ops.c       the operations of the public interface
  *     txn-stage.c     new objects in the stage
  *     txn-commit.c    prepare, commit, publish
- *     txn-recover.c   SCAN, DECIDE, REPLAY of a store
+ *     txn-history.c   SCAN: what the log says
+ *     txn-recover.c   DECIDE, REPLAY
+ *     txn-list.c      telling what there is and what recovery would do
  *     txn-share.c     the lock of readers
  *
  * In `.commit/stage/ID/`: `info` says who began it and how long it lives,
@@ -19,6 +21,7 @@
 
 #include "change.h"
 #include "store.h"
+#include "txn.h"
 #include "view.h"
 
 #include <limits.h>
@@ -91,8 +94,34 @@ int lc_txn_stage_link(struct commit_txn *txn, const struct lc_node *from, char r
 int lc_txn_stage_meta(struct commit_txn *txn, const struct lc_node *node,
                       const struct lc_change *meta, struct lc_identity *identity);
 
+/* txn-history.c: SCAN */
+
+/* What the log says about one transaction. */
+struct lc_logged {
+	uint64_t number;
+	uint64_t position;
+	struct commit_txn_info info;
+	struct lc_change_list list;
+	int committed;
+	int complete;
+};
+
+/* SCAN's result: transactions in the order of their commits. */
+struct lc_history {
+	struct lc_logged *items;
+	size_t count;
+	size_t room;
+};
+
+/* Reads the log of an entered store. COMMIT_ECONFLICT: it makes no sense. */
+int lc_history_read(struct commit_store *store, struct lc_history *history,
+                    struct commit_error *err);
+struct lc_logged *lc_history_find(const struct lc_history *history, uint64_t number);
+void lc_history_release(struct lc_history *history);
+
 /* txn-recover.c: with the store entered. */
-int lc_txn_recover(struct commit_store *store, struct commit_error *err);
+/* The stage belongs to a transaction that nobody will go on with. */
+int lc_txn_stage_is_dead(const struct commit_store *store, const char *name);
 /* Carries out what a commit record has decided, flushes, completes. */
 int lc_txn_finish(struct commit_store *store, uint64_t number, const struct lc_change_list *list,
                   struct commit_error *err);
