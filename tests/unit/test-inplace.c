@@ -388,7 +388,7 @@ static void space_is_reserved_for_a_file_that_grows(void **state)
 	make_edit(MANY, 1000);
 	trace_begin();
 	assert_int_equal(reserve(), 0);
-	assert_string_equal(trace_end(), " ");
+	assert_string_equal(trace_end(), " stat ");
 }
 
 static void errors_of_applying_are_told(void **state)
