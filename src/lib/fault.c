@@ -20,7 +20,7 @@
 void __gcov_dump(void);
 #endif
 
-#define FAULTS_MAX 4
+#define FAULTS_MAX 8
 #define ERRNO_MAX 200
 
 enum what { WHAT_ERRNO, WHAT_SHORT, WHAT_KILL };
@@ -138,7 +138,7 @@ static int open_log(const char *variable)
 
 static void parse_faults(const char *spec)
 {
-	char copy[256];
+	char copy[512];
 	char *rest = NULL;
 	char *word;
 

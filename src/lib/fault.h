@@ -4,7 +4,7 @@
  *
  * In test builds (LC_FAULT) the environment chooses what happens:
  *
- *     COMMIT_FAULT=N:WHAT[:once|forever][:CALL][,...]     up to four faults
+ *     COMMIT_FAULT=N:WHAT[:once|forever][:CALL][,...]     up to eight faults
  *     COMMIT_FAULT_LOG=FILE
  *
  * At the Nth call (of the name CALL, if given; else of any name) WHAT happens:

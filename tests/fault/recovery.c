@@ -24,7 +24,7 @@ static int is_new_class(struct walk *walk, const struct world *residue)
 
 	for (i = 0; i < walk->seen_count; i++)
 		if (walk->seen[i] == class)
-			return walk->full;
+			return 0;
 	if (walk->seen_count < SEEN_MAX)
 		walk->seen[walk->seen_count++] = class;
 	return 1;

@@ -189,7 +189,7 @@ static void run_tool(const char *const *argv, int in, struct run *run)
 static void run_with_fault(const char *const *argv, int in, const char *fault, const char *preset,
                            int traced, struct run *run)
 {
-	char both[320];
+	char both[480];
 
 	/* The walked fault first: it counts every call. */
 	snprintf(both, sizeof both, "%s%s%s", fault, *fault && *preset ? "," : "", preset);

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,9 @@ struct options {
 /* What the workers share. */
 struct board {
 	int next;
+	/* a byte for each job that is done */
+	int finished[2];
+	volatile sig_atomic_t stopped;
 	int count;
 	struct job jobs[JOBS_MAX];
 	struct result results[JOBS_MAX];
@@ -100,6 +104,24 @@ static void choose_jobs(struct board *board, const struct options *options)
 	}
 }
 
+/* Shared with the workers, which end after their job. */
+static volatile sig_atomic_t *stopped;
+
+static void stop(int signal)
+{
+	(void)signal;
+	*stopped = 1;
+}
+
+/* Ctrl-C, or a time limit: nothing is left behind. */
+static void catch_signals(void)
+{
+	struct sigaction action = {.sa_handler = stop};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
 /* --- workers ------------------------------------------------------------- */
 
 static double now(void)
@@ -149,18 +171,24 @@ static void worker(struct board *board, const struct options *options, int numbe
 {
 	int index;
 
-	for (;;) {
+	while (!*stopped) {
 		index = __atomic_fetch_add(&board->next, 1, __ATOMIC_SEQ_CST);
 		if (index >= board->count)
 			break;
 		enter(board->jobs[index].on_disk ? options->disk : options->dir, number);
 		work(board, index, options->full);
+		if (write(board->finished[1], "", 1) != 1)
+			err(1, "pipe");
 	}
 }
 
-static int run_workers(struct board *board, const struct options *options)
+static void start_workers(struct board *board, const struct options *options)
 {
-	int i, status, failed = 0;
+	int i;
+
+	if (pipe2(board->finished, O_CLOEXEC) != 0)
+		err(1, "pipe");
+	fflush(stdout);
 
 	for (i = 0; i < options->workers; i++) {
 		pid_t pid = fork();
@@ -168,10 +196,18 @@ static int run_workers(struct board *board, const struct options *options)
 		if (pid < 0)
 			err(1, "fork");
 		if (pid == 0) {
+			close(board->finished[0]);
 			worker(board, options, i);
 			_exit(0);
 		}
 	}
+	close(board->finished[1]);
+}
+
+static int wait_for_workers(void)
+{
+	int status, failed = 0;
+
 	while (wait(&status) > 0)
 		failed |= status != 0;
 	return failed;
@@ -212,16 +248,34 @@ static void print_result(const struct board *board, int index)
 	       r->counts.depth_two, r->counts.seconds, r->seconds);
 }
 
-static int print_results(const struct board *board, double seconds)
+/* In order, each as soon as it is there; the rest when all workers have ended. */
+static void print_results(const struct board *board)
+{
+	char byte;
+	ssize_t got;
+	int i = 0, ended = 0;
+
+	do {
+		got = read(board->finished[0], &byte, 1);
+		if (got < 0 && errno == EINTR)
+			continue;
+		ended = got != 1;
+		while (i < board->count && (ended || board->results[i].done))
+			print_result(board, i++);
+		fflush(stdout);
+	} while (!ended);
+}
+
+static int print_sum(const struct board *board, double seconds)
 {
 	struct counts sum = {0};
 	int i, failed = 0;
 
-	printf("1..%d\n", board->count);
+	if (*stopped)
+		printf("Bail out! stopped by a signal\n");
 	for (i = 0; i < board->count; i++) {
 		const struct counts *c = &board->results[i].counts;
 
-		print_result(board, i);
 		failed += !board->results[i].done || board->results[i].failures > 0;
 		sum.runs += c->runs;
 		sum.fired += c->fired;
@@ -336,8 +390,13 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	choose_jobs(board, &options);
-	failed = run_workers(board, &options);
+	stopped = &board->stopped;
+	catch_signals();
+	printf("1..%d\n", board->count);
+	start_workers(board, &options);
+	print_results(board);
+	failed = wait_for_workers();
 	remove_tree(options.dir);
 	remove_tree(options.disk);
-	return print_results(board, now() - begin) > 0 || failed;
+	return print_sum(board, now() - begin) > 0 || failed;
 }

@@ -198,6 +198,33 @@ static void without_exchange_the_older_backup_is_replaced(void **state)
 	expect_clean();
 }
 
+static void without_hard_links_too_it_goes_for_good(void **state)
+{
+	static const char *const faults[] = {"1:EINVAL:exchange,1:EIO:link",
+	                                     "1:EINVAL:exchange,1:EIO:random",
+	                                     "1:EINVAL:exchange,1:EIO:rename"};
+	size_t i;
+
+	(void)state;
+	put("f~", "older");
+	for (i = 0; i < COUNT_OF(faults); i++) {
+		prepare(COMMIT_BACKUP_SIMPLE);
+		fault(faults[i]);
+		assert_int_equal(lc_backup_publish(&backup), -EIO);
+		assert_int_equal(fault_end(), 2);
+		lc_backup_release(&backup);
+		expect_file("f~", "older");
+		expect_clean();
+	}
+	prepare(COMMIT_BACKUP_SIMPLE);
+	fault("1:EINVAL:exchange,1:EPERM:link");
+	assert_int_equal(lc_backup_publish(&backup), 0);
+	lc_backup_undo(&backup);
+	lc_backup_release(&backup);
+	expect_file("f~", "old");
+	expect_clean();
+}
+
 static void take_number(void *name)
 {
 	put(name, "somebody else's");
@@ -305,6 +332,7 @@ int main(void)
 	        BACKUP(undo_removes_a_backup_that_replaced_none),
 	        BACKUP(an_undo_that_fails_loses_nothing),
 	        BACKUP(without_exchange_the_older_backup_is_replaced),
+	        BACKUP(without_hard_links_too_it_goes_for_good),
 	        BACKUP(a_number_that_somebody_took_is_left_to_them),
 	        BACKUP(an_older_backup_that_vanishes_is_no_failure),
 	        BACKUP(a_race_that_is_always_lost_ends),

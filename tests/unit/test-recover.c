@@ -306,6 +306,8 @@ static void trees_are_walked_if_asked(void **state)
 
 static void other_file_systems_are_left_out_if_asked(void **state)
 {
+	uint64_t both, one;
+
 	(void)state;
 	need_root();
 	assert_return_code(mkdir("d", 0755), errno);
@@ -313,12 +315,13 @@ static void other_file_systems_are_left_out_if_asked(void **state)
 		skip();
 	put("d/f", "x");
 	opt.flags = COMMIT_RECOVER_TREE;
-	assert_int_equal(scan("."), 0);
-	assert_int_equal(totals.scanned, 2);
+	both = scan(".") == 0 ? totals.scanned : 0;
 	opt.flags |= COMMIT_RECOVER_ONE_FS;
-	assert_int_equal(scan("."), 0);
-	assert_int_equal(totals.scanned, 1);
+	one = scan(".") == 0 ? totals.scanned : 0;
+	/* before anything can fail: no mount is left behind */
 	assert_return_code(umount("d"), errno);
+	assert_int_equal(both, 2);
+	assert_int_equal(one, 1);
 }
 
 static void what_cannot_be_read_is_told_and_passed_by(void **state)

@@ -224,6 +224,78 @@ static void before_the_commit_nothing_has_changed(void **state)
 	}
 }
 
+#define HOLE ((off_t)1 << 20)
+
+/* "f": a hole, a word, and a hole at the end */
+static struct stat put_sparse(void)
+{
+	int fd;
+
+	put("f", "");
+	fd = open_file("f", O_RDWR);
+	assert_int_equal(pwrite(fd, "word", 4, HOLE), 4);
+	assert_return_code(ftruncate(fd, 2 * HOLE), errno);
+	assert_return_code(fsync(fd), errno);
+	close(fd);
+	return stat_of("f");
+}
+
+/* More than the sparse file holds, so that room is reserved for it */
+static int save_much(void)
+{
+	static char much[3 * HOLE];
+
+	fill(much, sizeof much, 1);
+	return commit_save_bytes("f", much, sizeof much, &opt, &result, &err);
+}
+
+static void room_that_was_not_needed_is_given_back(void **state)
+{
+	static const char *const faults[] = {"1:EIO:noreplace", "1:EIO:noreplace,1:EIO:punch"};
+	struct stat before, after;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT_OF(faults); i++) {
+		before = put_sparse();
+		fault(faults[i]);
+		expect_error(save_much(), &err, COMMIT_EFAILED, EIO);
+		expect_fired();
+		after = stat_of("f");
+		assert_int_equal(after.st_size, before.st_size);
+		assert_int_equal(after.st_mtim.tv_nsec, before.st_mtim.tv_nsec);
+		if (i == 0)
+			assert_int_equal(after.st_blocks, before.st_blocks);
+		expect_clean();
+	}
+}
+
+static void write_behind(void *name)
+{
+	int fd = open_file(name, O_WRONLY | O_APPEND);
+
+	assert_int_equal(write(fd, "theirs", 6), 6);
+	close(fd);
+}
+
+/* Their bytes may lie where room was reserved. */
+static void room_in_a_file_that_others_wrote_is_left(void **state)
+{
+	char name[] = "f", back[7] = "";
+	int fd;
+
+	(void)state;
+	put_sparse();
+	fault("1:EIO:noreplace");
+	at_call("noreplace", 1, write_behind, name);
+	expect_error(save_much(), &err, COMMIT_EFAILED, EIO);
+	assert_int_equal(stat_of("f").st_size, 2 * HOLE + 6);
+	fd = open_file("f", O_RDONLY);
+	assert_int_equal(pread(fd, back, 6, 2 * HOLE), 6);
+	assert_string_equal(back, "theirs");
+	close(fd);
+}
+
 static void a_failed_flush_of_the_journal_is_undecided(void **state)
 {
 	(void)state;
@@ -347,6 +419,8 @@ int main(void)
 	        IN_PLACE(a_file_that_comes_or_goes_meanwhile_is_refused),
 	        IN_PLACE(journals_live_elsewhere_where_they_must),
 	        IN_PLACE(before_the_commit_nothing_has_changed),
+	        IN_PLACE(room_that_was_not_needed_is_given_back),
+	        IN_PLACE(room_in_a_file_that_others_wrote_is_left),
 	        IN_PLACE(a_failed_flush_of_the_journal_is_undecided),
 	        IN_PLACE(after_the_commit_it_is_pending),
 	        IN_PLACE(the_next_save_finishes_what_was_interrupted),

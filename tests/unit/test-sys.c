@@ -37,6 +37,7 @@ CALL(do_pwrite, lc_sys_pwrite(file, "new", 3, 0))
 CALL(do_lseek, lc_sys_lseek(file, 0, SEEK_END))
 CALL(do_truncate, lc_sys_ftruncate(file, 1))
 CALL(do_reserve, lc_sys_reserve(file, 0, 100))
+CALL(do_punch, lc_sys_punch(file, 0, 4096))
 CALL(do_clone, lc_sys_clone(file, file))
 CALL(do_clonerange, lc_sys_clone_range(file, 0, file, 0, 1))
 CALL(do_copyrange, (at = 3, lc_sys_copy_range(file, &zero, file, &at, 3)))
@@ -116,6 +117,7 @@ static const struct {
         {"random", do_random, 0},
         {"setxattr", do_setxattr, 0},
         {"removexattr", do_removexattr, 0},
+        {"punch", do_punch, 0},
 };
 
 static void make_files(void)
