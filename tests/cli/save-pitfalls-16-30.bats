@@ -276,7 +276,7 @@ recovered() {
 	for ((n = 1; n < 1000; n++)); do
 		cp "$old" f
 		rm -f "$fired"
-		run env COMMIT_FAULT="$no_tmpfile,$n:kill" COMMIT_FAULT_LOG="$fired" "$LC_FAULT_BIN/commit-save" f <"$new"
+		run env COMMIT_FAULT="$n:kill,$no_tmpfile" COMMIT_FAULT_LOG="$fired" "$LC_FAULT_BIN/commit-save" f <"$new"
 		grep -q '^fired.*kill' "$fired" || break
 		whole
 		commit-recover --repaired-ok .
