@@ -38,9 +38,12 @@ static struct {
 	int ready;
 	int log;
 	unsigned long calls;
+	unsigned long fired;
 	long open;
 	int count;
 	struct fault faults[FAULTS_MAX];
+	void (*see)(void *context, const char *call);
+	void *see_context;
 } seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1};
 
 /* A test with a typo in its fault must not pass as "nothing fired". */
@@ -104,13 +107,25 @@ static void log_line(const char *what, unsigned long number, const char *call, c
 		abort();
 }
 
-static void start(void)
+static void parse_faults(const char *spec)
 {
-	const char *spec = getenv("COMMIT_FAULT");
-	const char *log = getenv("COMMIT_FAULT_LOG");
 	char copy[256];
 	char *rest = NULL;
 	char *word;
+
+	seam.count = 0;
+	memset(seam.faults, 0, sizeof seam.faults);
+	snprintf(copy, sizeof copy, "%s", spec ? spec : "");
+	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		if (seam.count == FAULTS_MAX)
+			die("too many faults", spec);
+		parse_fault(&seam.faults[seam.count++], word);
+	}
+}
+
+static void start(void)
+{
+	const char *log = getenv("COMMIT_FAULT_LOG");
 
 	seam.ready = 1;
 	if (log) {
@@ -118,14 +133,7 @@ static void start(void)
 		if (seam.log < 0)
 			die(strerror(errno), log);
 	}
-	if (!spec)
-		return;
-	snprintf(copy, sizeof copy, "%s", spec);
-	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		if (seam.count == FAULTS_MAX)
-			die("too many faults", spec);
-		parse_fault(&seam.faults[seam.count++], word);
-	}
+	parse_faults(getenv("COMMIT_FAULT"));
 }
 
 __attribute__((destructor)) static void finish(void)
@@ -148,6 +156,7 @@ static int matches(struct fault *fault, const char *call, size_t *length)
 
 static int fire(const struct fault *fault, const char *call, size_t *length)
 {
+	seam.fired++;
 	switch (fault->what) {
 	case WHAT_KILL:
 		log_line("fired", fault->seen, call, "kill");
@@ -173,6 +182,8 @@ int lc_fault_length(const char *call, size_t *length)
 {
 	int i, rc = 0;
 
+	if (seam.see)
+		seam.see(seam.see_context, call);
 	pthread_mutex_lock(&seam.mutex);
 	if (!seam.ready)
 		start();
@@ -207,4 +218,30 @@ int lc_fault_closed(int fd)
 		pthread_mutex_unlock(&seam.mutex);
 	}
 	return fd;
+}
+
+void lc_fault_arm(const char *faults)
+{
+	pthread_mutex_lock(&seam.mutex);
+	if (!seam.ready)
+		start();
+	parse_faults(faults);
+	seam.fired = 0;
+	pthread_mutex_unlock(&seam.mutex);
+}
+
+unsigned long lc_fault_fired(void)
+{
+	return seam.fired;
+}
+
+long lc_fault_open(void)
+{
+	return seam.open;
+}
+
+void lc_fault_watch(void (*see)(void *context, const char *call), void *context)
+{
+	seam.see = see;
+	seam.see_context = context;
 }

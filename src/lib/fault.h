@@ -13,6 +13,10 @@
  * there. The log gets a line "fired N CALL WHAT" for each, and at a normal
  * exit "calls N" and "leaked N", N the descriptors still open.
  *
+ * Unit tests choose by lc_fault_arm instead, one fault after the other in one
+ * process, and may look on: before a call a test can do what another process
+ * might have done there.
+ *
  * In other builds everything here is nothing.
  */
 #ifndef LC_FAULT_H
@@ -31,6 +35,14 @@ int lc_fault_length(const char *call, size_t *length);
 /* Bookkeeping of descriptors; both return fd. */
 int lc_fault_opened(int fd);
 int lc_fault_closed(int fd);
+
+/* Takes the place of COMMIT_FAULT; "" or NULL: none. Counting starts anew. */
+void lc_fault_arm(const char *faults);
+/* Faults that have fired since, and descriptors of sys that are open now. */
+unsigned long lc_fault_fired(void);
+long lc_fault_open(void);
+/* see is called before each call, no lock being held; NULL: nobody looks on. */
+void lc_fault_watch(void (*see)(void *context, const char *call), void *context);
 
 #else
 
