@@ -20,7 +20,9 @@ lint_tests = \
 	tests/lint/sys-only.sh
 
 # Each is tests/unit/test-MODULE.c, compiled and linked alike.
-unit_tests =
+unit_tests = \
+	tests/unit/test-log \
+	tests/unit/test-log-record
 
 # Against the tools as they are installed
 cli_tests = \
@@ -49,8 +51,13 @@ TESTS += $(lint_tests) $(unit_programs) $(bats_tests)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
+check_LTLIBRARIES += tests/unit/libsupport.la
 endif
-LDADD = src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+tests_unit_libsupport_la_SOURCES = \
+	tests/unit/log-support.c tests/unit/log-support.h \
+	tests/unit/support.c tests/unit/support.h
+tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
