@@ -22,7 +22,13 @@ lint_tests = \
 # Each is tests/unit/test-MODULE.c, compiled and linked alike.
 unit_tests = \
 	tests/unit/test-log \
-	tests/unit/test-log-record
+	tests/unit/test-log-damage \
+	tests/unit/test-log-device \
+	tests/unit/test-log-power \
+	tests/unit/test-log-record \
+	tests/unit/test-log-stranger \
+	tests/unit/test-log-threads \
+	tests/unit/test-log-walk
 
 # Against the tools as they are installed
 cli_tests = \
@@ -57,6 +63,11 @@ tests_unit_libsupport_la_SOURCES = \
 	tests/unit/log-support.c tests/unit/log-support.h \
 	tests/unit/support.c tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_device_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_stranger_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # The tools again, linked with the fault seam

@@ -123,10 +123,11 @@ int lc_segment_begin(struct lc_segment *segment, uint64_t first, uint64_t previo
 static int decode(const unsigned char head[LC_LOG_BLOCK], struct lc_segment *segment)
 {
 	struct lc_record record;
+	uint32_t version = lc_get_le32(head + AT_VERSION);
 
-	if (memcmp(head, MAGIC, strlen(MAGIC)) != 0)
+	if (memcmp(head, MAGIC, strlen(MAGIC)) != 0 || version == 0)
 		return -EBADMSG;
-	if (lc_get_le32(head + AT_VERSION) != VERSION)
+	if (version != VERSION)
 		return -EPROTONOSUPPORT;
 	if (lc_record_open(head + AT_RECORD, LC_LOG_BLOCK - AT_RECORD, &record) != 0 ||
 	    record.type != RECORD_TYPE || record.length != PAYLOAD ||

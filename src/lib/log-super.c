@@ -39,10 +39,11 @@ static void encode(const struct lc_super *super, unsigned char slot[LC_LOG_BLOCK
 static int decode(const unsigned char slot[LC_LOG_BLOCK], unsigned index, struct lc_super *super)
 {
 	struct lc_record record;
+	uint32_t version = lc_get_le32(slot + AT_VERSION);
 
-	if (memcmp(slot, MAGIC, strlen(MAGIC)) != 0)
+	if (memcmp(slot, MAGIC, strlen(MAGIC)) != 0 || version == 0)
 		return -EBADMSG;
-	if (lc_get_le32(slot + AT_VERSION) != VERSION)
+	if (version != VERSION)
 		return -EPROTONOSUPPORT;
 	if (lc_record_open(slot + AT_RECORD, LC_LOG_BLOCK - AT_RECORD, &record) != 0 ||
 	    record.type != RECORD_TYPE || record.length != PAYLOAD)
