@@ -27,6 +27,7 @@ unit_tests = \
 	tests/unit/test-log-power \
 	tests/unit/test-log-record \
 	tests/unit/test-log-stranger \
+	tests/unit/test-log-super \
 	tests/unit/test-log-threads \
 	tests/unit/test-log-walk
 
@@ -69,6 +70,11 @@ tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+
+# A real log for the manual's tests
+check_PROGRAMS += tests/cli/make-log
+tests_cli_make_log_SOURCES = tests/cli/make-log.c
+tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS

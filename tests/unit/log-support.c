@@ -224,3 +224,62 @@ unsigned segment_files(void)
 		closedir(dir);
 	return count;
 }
+
+struct held_log held;
+
+void write_batches(unsigned first, unsigned last)
+{
+	unsigned n;
+
+	for (n = first; n <= last; n++) {
+		held.begins[n] = lc_log_end(held.log);
+		assert_int_equal(commit_batches(held.log, n, n), 0);
+	}
+}
+
+void begin_log(unsigned batches)
+{
+	held.options = small_log();
+	held.dirfd = new_log(&held.options, &held.log);
+	write_batches(1, batches);
+}
+
+void end_log(void)
+{
+	lc_log_close(held.log);
+	held.log = NULL;
+}
+
+void expect_batches(unsigned first_at_most, unsigned last)
+{
+	struct seen seen;
+
+	assert_int_equal(look_again(held.dirfd, &held.options, &seen, NULL), 0);
+	assert_in_range(seen.first, 1, first_at_most);
+	assert_int_equal(seen.last, last);
+}
+
+void expect_refused(int wanted)
+{
+	struct seen seen;
+	size_t before, after;
+	unsigned files = segment_files();
+	unsigned char *super = get_bytes("super", &before), *still;
+
+	assert_int_equal(look_again(held.dirfd, &held.options, &seen, NULL), wanted);
+	assert_int_equal(segment_files(), files);
+	still = get_bytes("super", &after);
+	assert_int_equal(before, after);
+	assert_memory_equal(super, still, before);
+	free(super);
+	free(still);
+}
+
+void zero_bytes(const char *name, size_t at, size_t length)
+{
+	unsigned char zeros[2 * LC_LOG_BLOCK] = {0};
+	int fd = open_file(name, O_RDWR);
+
+	assert_int_equal(pwrite(fd, zeros, length, (off_t)at), length);
+	close(fd);
+}

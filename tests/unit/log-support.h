@@ -5,8 +5,8 @@
  * Batch n is transaction n: begin, some operations, commit. So what a log shows
  * can be held against what was written, by looking at the numbers alone.
  *
- * Nothing here asserts, so all of it may be used in child processes; what is
- * wrong is printed, and told by -1.
+ * Down to segment_files nothing asserts but new_log and get_bytes, so it may be
+ * used in child processes; what is wrong is printed, and told by -1.
  */
 #ifndef TEST_LOG_SUPPORT_H
 #define TEST_LOG_SUPPORT_H
@@ -49,5 +49,22 @@ int look_again(int dirfd, const struct lc_log_options *options, struct seen *see
 unsigned char *get_bytes(const char *name, size_t *length);
 const char *segment_file(unsigned number);
 unsigned segment_files(void);
+
+/* A small log that a test keeps open, and where its batches begin */
+extern struct held_log {
+	struct lc_log_options options;
+	struct lc_log *log;
+	int dirfd;
+	uint64_t begins[101];
+} held;
+
+void begin_log(unsigned batches);
+void write_batches(unsigned first, unsigned last);
+void end_log(void);
+/* Opened again it has these batches, and perhaps some before them. */
+void expect_batches(unsigned first_at_most, unsigned last);
+/* Opening it says that, and changes nothing. */
+void expect_refused(int wanted);
+void zero_bytes(const char *name, size_t at, size_t length);
 
 #endif

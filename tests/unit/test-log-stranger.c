@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Superblocks, missing files, and directories that somebody else has filled.
+ * Missing and damaged files, and directories that somebody else has filled.
  */
 #include "config.h"
 
@@ -20,194 +20,6 @@
 /* commit-log(5) */
 enum { AT_RECORD = 16, AT_PAYLOAD = AT_RECORD + LC_RECORD_HEAD };
 
-static struct lc_log_options options;
-static struct lc_log *the_log;
-static int dirfd;
-static uint64_t begins[101];
-
-static void write_batches(unsigned first, unsigned last)
-{
-	unsigned n;
-
-	for (n = first; n <= last; n++) {
-		begins[n] = lc_log_end(the_log);
-		assert_int_equal(commit_batches(the_log, n, n), 0);
-	}
-}
-
-static void begin_log(unsigned batches)
-{
-	options = small_log();
-	dirfd = new_log(&options, &the_log);
-	write_batches(1, batches);
-}
-
-static void end_log(void)
-{
-	lc_log_close(the_log);
-	the_log = NULL;
-}
-
-static void expect_batches(unsigned first_at_most, unsigned last)
-{
-	struct seen seen;
-
-	assert_int_equal(look_again(dirfd, &options, &seen, NULL), 0);
-	assert_in_range(seen.first, 1, first_at_most);
-	assert_int_equal(seen.last, last);
-}
-
-static void expect_refused(int wanted)
-{
-	struct seen seen;
-	size_t before, after;
-	unsigned files = segment_files();
-	unsigned char *super = get_bytes("super", &before), *still;
-
-	assert_int_equal(look_again(dirfd, &options, &seen, NULL), wanted);
-	assert_int_equal(segment_files(), files);
-	still = get_bytes("super", &after);
-	assert_int_equal(before, after);
-	assert_memory_equal(super, still, before);
-	free(super);
-	free(still);
-}
-
-static void zero(const char *name, size_t at, size_t length)
-{
-	unsigned char zeros[2 * LC_LOG_BLOCK] = {0};
-	int fd = open_file(name, O_RDWR);
-
-	assert_int_equal(pwrite(fd, zeros, length, (off_t)at), length);
-	close(fd);
-}
-
-/* After each trim, also of many segments at once, each superblock is enough. */
-static void each_superblock_zeroed(void **state)
-{
-	unsigned n, slot;
-
-	(void)state;
-	begin_log(0);
-	for (n = 1; n <= 80; n += n % 20 == 1 ? 20 : 5) {
-		write_batches(n, n + (n % 20 == 1 ? 19 : 4));
-		if (n > 10)
-			assert_int_equal(lc_log_trim(the_log, begins[n - 5]), 0);
-		for (slot = 0; slot < 2; slot++) {
-			end_log();
-			zero("super", slot * LC_LOG_BLOCK, LC_LOG_BLOCK);
-			expect_batches(n > 10 ? n - 5 : 1, n + (n % 20 == 1 ? 19 : 4));
-			/* It was mended: the other one may go now, and next round does. */
-			assert_int_equal(lc_log_open(dirfd, &options, &the_log, NULL), 0);
-			assert_false(the_log->super.alone);
-		}
-	}
-	end_log();
-	zero("super", 0, 2 * LC_LOG_BLOCK);
-	expect_refused(-EBADMSG);
-	close(dirfd);
-}
-
-static void a_superblock_half_written(void **state)
-{
-	size_t length, at;
-	unsigned char *super;
-
-	(void)state;
-	begin_log(30);
-	assert_int_equal(lc_log_trim(the_log, begins[20]), 0);
-	end_log();
-	super = get_bytes("super", &length);
-	for (at = 0; at < AT_PAYLOAD + 24; at++) {
-		options.look_only = 1;
-		super[at] ^= 0x10;
-		put_bytes("super", super, length);
-		if (at < 8 || at >= 16)
-			expect_batches(20, 30);
-		else if (at < 12)
-			expect_refused(-EPROTONOSUPPORT);
-		super[at] ^= 0x10;
-	}
-	/* each copied over the other: a copy in the wrong place does not count */
-	memcpy(super + LC_LOG_BLOCK, super, LC_LOG_BLOCK);
-	put_bytes("super", super, length);
-	options.look_only = 0;
-	expect_batches(20, 30);
-	free(super);
-	close(dirfd);
-}
-
-static void trimmed_segments_go(void **state)
-{
-	unsigned before, n;
-
-	(void)state;
-	begin_log(60);
-	before = segment_files();
-	assert_true(before > 8);
-	assert_int_equal(lc_log_trim(the_log, begins[50]), 0);
-	/* the other superblock still counts them */
-	assert_int_equal(segment_files(), before);
-	assert_int_equal(lc_log_trim(the_log, 0), 0);
-	assert_true(segment_files() < 4);
-	assert_true(lc_log_tail(the_log) == begins[50]);
-	/* to trim once more costs nothing */
-	trace_begin();
-	assert_int_equal(lc_log_trim(the_log, begins[50]), 0);
-	assert_null(strstr(trace_end(), "sync"));
-	/* never beyond what is durable */
-	assert_int_equal(append_batch(the_log, 61), 0);
-	assert_int_equal(lc_log_trim(the_log, UINT64_MAX), 0);
-	assert_true(lc_log_tail(the_log) <= lc_log_durable(the_log));
-	assert_int_equal(lc_log_force(the_log, UINT64_MAX), 0);
-	for (n = 0; n < 2; n++)
-		assert_int_equal(lc_log_trim(the_log, UINT64_MAX), 0);
-	assert_int_equal(segment_files(), 1);
-	end_log();
-	/* an empty log, whose positions go on */
-	assert_int_equal(lc_log_open(dirfd, &options, &the_log, NULL), 0);
-	assert_true(lc_log_end(the_log) > begins[60]);
-	write_batches(62, 65);
-	end_log();
-	expect_batches(62, 65);
-	close(dirfd);
-}
-
-/* Killed between the superblock and the files: a later opening removes them. */
-static void leftovers_of_a_trim_go(void **state)
-{
-	(void)state;
-	begin_log(60);
-	assert_int_equal(lc_log_trim(the_log, begins[40]), 0);
-	fault("1:EIO:once:unlink");
-	assert_int_equal(lc_log_trim(the_log, begins[50]), -EIO);
-	expect_fired();
-	end_log();
-	put(segment_file(1), "what a file that was trimmed may look like");
-	expect_batches(50, 60);
-	expect_absent(segment_file(1));
-	close(dirfd);
-}
-
-/* A failed write of a superblock leaves the good one alone, also when it is tried again. */
-static void a_superblock_that_cannot_be_written(void **state)
-{
-	(void)state;
-	begin_log(60);
-	assert_int_equal(lc_log_trim(the_log, begins[20]), 0);
-	fault("1:EIO:once:fdatasync");
-	assert_int_equal(lc_log_trim(the_log, begins[50]), -EIO);
-	expect_fired();
-	assert_true(segment_files() > 8);
-	fault("1:EIO:once:pwrite");
-	assert_int_equal(lc_log_trim(the_log, begins[50]), -EIO);
-	expect_fired();
-	zero("super", (the_log->super.generation + 1) % 2 * LC_LOG_BLOCK, LC_LOG_BLOCK);
-	end_log();
-	expect_batches(20, 60);
-	close(dirfd);
-}
-
 static void a_missing_segment_is_damage(void **state)
 {
 	struct lc_log_report report;
@@ -223,7 +35,7 @@ static void a_missing_segment_is_damage(void **state)
 
 		strcpy(name, segment_file(n));
 		assert_return_code(rename(name, "elsewhere"), errno);
-		assert_int_equal(look_again(dirfd, &options, &seen, &report), -EBADMSG);
+		assert_int_equal(look_again(held.dirfd, &held.options, &seen, &report), -EBADMSG);
 		assert_true(report.damaged >= LC_LOG_START);
 		assert_return_code(rename("elsewhere", name), errno);
 		/* zeros in its place: it was begun, or nothing could follow it */
@@ -233,7 +45,7 @@ static void a_missing_segment_is_damage(void **state)
 		assert_return_code(rename("elsewhere", name), errno);
 	}
 	expect_batches(1, 40);
-	close(dirfd);
+	close(held.dirfd);
 }
 
 /* The last record of a segment is damaged, and the next one has no records yet. */
@@ -246,16 +58,16 @@ static void the_last_record_before_an_empty_segment(void **state)
 
 	(void)state;
 	begin_log(2);
-	at = begins[2] + LC_LOG_BLOCK - LC_LOG_START + 600;
-	assert_int_equal(lc_log_reserve(the_log, 3 * LC_LOG_BLOCK), 0);
+	at = held.begins[2] + LC_LOG_BLOCK - LC_LOG_START + 600;
+	assert_int_equal(lc_log_reserve(held.log, 3 * LC_LOG_BLOCK), 0);
 	end_log();
 	assert_int_equal(segment_files(), 2);
 	fd = open_file(segment_file(1), O_RDWR);
 	assert_int_equal(pwrite(fd, "?", 1, (off_t)at), 1);
 	close(fd);
-	assert_int_equal(look_again(dirfd, &options, &seen, &report), -EBADMSG);
-	assert_true(report.damaged > begins[2] && report.damaged < begins[2] + 600);
-	close(dirfd);
+	assert_int_equal(look_again(held.dirfd, &held.options, &seen, &report), -EBADMSG);
+	assert_true(report.damaged > held.begins[2] && report.damaged < held.begins[2] + 600);
+	close(held.dirfd);
 }
 
 static void a_damaged_header_with_records_behind_it(void **state)
@@ -269,27 +81,27 @@ static void a_damaged_header_with_records_behind_it(void **state)
 	end_log();
 	strcpy(last, segment_file(segment_files()));
 	good = get_bytes(last, &length);
-	zero(last, 0, LC_LOG_BLOCK);
+	zero_bytes(last, 0, LC_LOG_BLOCK);
 	expect_refused(-EBADMSG);
 	put_bytes(last, good, length);
-	zero(last, 40, 1);
+	zero_bytes(last, 40, 1);
 	expect_refused(-EBADMSG);
 	/* and with nothing behind it: a header that was torn, nothing acknowledged */
-	assert_int_equal(lc_log_open(dirfd, &options, &the_log, NULL), -EBADMSG);
+	assert_int_equal(lc_log_open(held.dirfd, &held.options, &held.log, NULL), -EBADMSG);
 	put_bytes(last, good, length);
-	assert_int_equal(lc_log_open(dirfd, &options, &the_log, NULL), 0);
-	assert_int_equal(lc_log_reserve(the_log, 3 * LC_LOG_BLOCK), 0);
-	assert_int_equal(lc_log_reserve(the_log, 5 * LC_LOG_BLOCK), 0);
+	assert_int_equal(lc_log_open(held.dirfd, &held.options, &held.log, NULL), 0);
+	assert_int_equal(lc_log_reserve(held.log, 3 * LC_LOG_BLOCK), 0);
+	assert_int_equal(lc_log_reserve(held.log, 5 * LC_LOG_BLOCK), 0);
 	end_log();
 	strcpy(last, segment_file(segment_files()));
-	zero(last, 40, 20);
+	zero_bytes(last, 40, 20);
 	expect_batches(1, 40);
-	assert_int_equal(lc_log_open(dirfd, &options, &the_log, NULL), 0);
+	assert_int_equal(lc_log_open(held.dirfd, &held.options, &held.log, NULL), 0);
 	write_batches(41, 60);
 	end_log();
 	expect_batches(1, 60);
 	free(good);
-	close(dirfd);
+	close(held.dirfd);
 }
 
 static void a_commit_record_that_does_not_fit(void **state)
@@ -304,7 +116,7 @@ static void a_commit_record_that_does_not_fit(void **state)
 
 	(void)state;
 	begin_log(1);
-	at = lc_log_end(the_log) - lc_record_size(LC_COMMIT_PAYLOAD);
+	at = lc_log_end(held.log) - lc_record_size(LC_COMMIT_PAYLOAD);
 	end_log();
 	/* count, digest; type and transaction of what it covers are in the digest */
 	for (change = 0; change < LC_COMMIT_PAYLOAD; change++) {
@@ -319,12 +131,12 @@ static void a_commit_record_that_does_not_fit(void **state)
 		put_bytes("good", bytes, length);
 		free(bytes);
 		assert_return_code(rename("forged", segment_file(1)), errno);
-		assert_int_equal(look_again(dirfd, &options, &seen, &report), -EBADMSG);
+		assert_int_equal(look_again(held.dirfd, &held.options, &seen, &report), -EBADMSG);
 		assert_true(report.damaged == at);
 		assert_return_code(rename("good", segment_file(1)), errno);
 	}
 	expect_batches(1, 1);
-	close(dirfd);
+	close(held.dirfd);
 }
 
 /* Gives a superblock or header other fields, and a checksum that fits. */
@@ -366,7 +178,7 @@ static void forged_superblocks(void **state)
 	end_log();
 	good = get_bytes("super", &length);
 	for (i = 0; i < COUNT_OF(wrong); i++) {
-		zero("super", LC_LOG_BLOCK, LC_LOG_BLOCK);
+		zero_bytes("super", LC_LOG_BLOCK, LC_LOG_BLOCK);
 		forge("super", 0, wrong[i].field, wrong[i].value);
 		expect_refused(-EBADMSG);
 		put_bytes("super", good, length);
@@ -375,7 +187,7 @@ static void forged_superblocks(void **state)
 	forge("super", LC_LOG_BLOCK, 8, (uint64_t)1 << 40);
 	expect_refused(-EBADMSG);
 	free(good);
-	close(dirfd);
+	close(held.dirfd);
 }
 
 static void forged_headers(void **state)
@@ -403,16 +215,16 @@ static void forged_headers(void **state)
 	}
 	/* As large as may be, but the file is not: no memory for what is not there. */
 	forge(segment_file(1), 0, 24, LC_LOG_SEGMENT_MAX);
-	assert_int_equal(lc_segment_open(dirfd, 1, 1, &segment), 0);
-	assert_int_equal(lc_segment_load(dirfd, &segment, &image), 0);
+	assert_int_equal(lc_segment_open(held.dirfd, 1, 1, &segment), 0);
+	assert_int_equal(lc_segment_load(held.dirfd, &segment, &image), 0);
 	assert_true(image.size == length);
 	lc_log_unload(&image);
 	lc_fault_closed(segment.fd);
 	close(segment.fd);
-	assert_int_equal(look_again(dirfd, &options, &seen, &report), 0);
+	assert_int_equal(look_again(held.dirfd, &held.options, &seen, &report), 0);
 	assert_int_equal(seen.last, 3);
 	free(good);
-	close(dirfd);
+	close(held.dirfd);
 }
 
 /* Heads behind the end that claim long payloads, each to be proved. */
@@ -426,12 +238,12 @@ static void heads_that_cost_time(void **state)
 	size_t at, length;
 
 	(void)state;
-	options = small_log();
-	options.segment_size = 8 * 1024 * 1024;
-	dirfd = new_log(&options, &the_log);
+	held.options = small_log();
+	held.options.segment_size = 8 * 1024 * 1024;
+	held.dirfd = new_log(&held.options, &held.log);
 	write_batches(1, 3);
-	segment = the_log->current;
-	at = (size_t)(lc_log_end(the_log) - segment.first) + LC_LOG_BLOCK;
+	segment = held.log->current;
+	at = (size_t)(lc_log_end(held.log) - segment.first) + LC_LOG_BLOCK;
 	end_log();
 	bytes = get_bytes(segment_file(1), &length);
 	for (; at + LC_RECORD_HEAD < length; at += LC_RECORD_HEAD) {
@@ -443,9 +255,9 @@ static void heads_that_cost_time(void **state)
 	put_bytes(segment_file(1), bytes, length);
 	free(bytes);
 	alarm(30);
-	assert_int_equal(look_again(dirfd, &options, &seen, &report), -EBADMSG);
+	assert_int_equal(look_again(held.dirfd, &held.options, &seen, &report), -EBADMSG);
 	alarm(0);
-	close(dirfd);
+	close(held.dirfd);
 }
 
 static void make_other_file(const char *name, unsigned kind)
@@ -487,17 +299,18 @@ static void other_kinds_of_files(void **state)
 	alarm(30);
 	for (i = 0; i < COUNT_OF(names); i++) {
 		for (kind = 0; kind < 5; kind++) {
-			options.look_only = kind % 2;
+			held.options.look_only = kind % 2;
 			make_other_file(names[i], kind);
-			assert_int_equal(look_again(dirfd, &options, &seen, NULL), -EBADMSG);
-			assert_int_equal(lc_log_create(dirfd, &options), -EEXIST);
+			assert_int_equal(look_again(held.dirfd, &held.options, &seen, NULL),
+			                 -EBADMSG);
+			assert_int_equal(lc_log_create(held.dirfd, &held.options), -EEXIST);
 			assert_return_code(remove(names[i]), errno);
 			assert_return_code(rename("kept", names[i]), errno);
 		}
 	}
 	alarm(0);
 	expect_batches(1, 30);
-	close(dirfd);
+	close(held.dirfd);
 }
 
 static void names_that_are_not_ours_are_left_alone(void **state)
@@ -518,7 +331,7 @@ static void names_that_are_not_ours_are_left_alone(void **state)
 	expect_batches(1, 3);
 	for (i = 0; i < COUNT_OF(names); i++)
 		expect_file(names[i], "somebody's");
-	close(dirfd);
+	close(held.dirfd);
 }
 
 static void no_log(void **state)
@@ -526,35 +339,30 @@ static void no_log(void **state)
 	struct seen seen;
 
 	(void)state;
-	options = small_log();
-	dirfd = open_file(".", O_RDONLY | O_DIRECTORY);
-	assert_int_equal(look_again(dirfd, &options, &seen, NULL), -ENOENT);
+	held.options = small_log();
+	held.dirfd = open_file(".", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(look_again(held.dirfd, &held.options, &seen, NULL), -ENOENT);
 	/* what a create that was interrupted leaves */
 	put(segment_file(1), "");
 	put("super.new", "half");
-	assert_int_equal(lc_log_create(dirfd, &options), 0);
+	assert_int_equal(lc_log_create(held.dirfd, &held.options), 0);
 	expect_absent("super.new");
-	assert_int_equal(lc_log_open(dirfd, &options, &the_log, NULL), 0);
+	assert_int_equal(lc_log_open(held.dirfd, &held.options, &held.log, NULL), 0);
 	write_batches(1, 3);
 	end_log();
 	/* its superblocks are lost, its records are not: nothing is made over them */
 	assert_return_code(unlink("super"), errno);
-	assert_int_equal(look_again(dirfd, &options, &seen, NULL), -ENOENT);
-	assert_int_equal(lc_log_create(dirfd, &options), -EBADMSG);
+	assert_int_equal(look_again(held.dirfd, &held.options, &seen, NULL), -ENOENT);
+	assert_int_equal(lc_log_create(held.dirfd, &held.options), -EBADMSG);
 	put("segment-0000000000000009", "");
 	assert_return_code(unlink(segment_file(1)), errno);
-	assert_int_equal(lc_log_create(dirfd, &options), -EBADMSG);
-	close(dirfd);
+	assert_int_equal(lc_log_create(held.dirfd, &held.options), -EBADMSG);
+	close(held.dirfd);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        ON_TMPFS(each_superblock_zeroed),
-	        ON_TMPFS(a_superblock_half_written),
-	        ON_TMPFS(trimmed_segments_go),
-	        ON_TMPFS(leftovers_of_a_trim_go),
-	        ON_TMPFS(a_superblock_that_cannot_be_written),
 	        ON_TMPFS(a_missing_segment_is_damage),
 	        ON_TMPFS(the_last_record_before_an_empty_segment),
 	        ON_TMPFS(a_damaged_header_with_records_behind_it),

@@ -89,7 +89,12 @@ static int live(void *context)
 	while (!rc && n < BATCHES)
 		rc = commit_one(log, ++n, begins);
 	lc_log_close(log);
+	CHECK(lc_fault_open() == 0);
 	progress->fired = lc_fault_fired() > 0;
+#ifdef __SANITIZE_ADDRESS__
+	/* Looking for leaks takes longer than all the rest. */
+	_exit(0);
+#endif
 	return 0;
 }
 

@@ -172,11 +172,13 @@ static void segments_are_filled_to_their_ends(void **state)
 static void a_batch_larger_than_a_segment_gets_a_larger_one(void **state)
 {
 	static unsigned char payload[300000];
-	struct lc_log_entry batch[2] = {{.type = LC_LOG_OPERATION,
+	struct lc_log_entry batch[4] = {{.type = LC_LOG_OPERATION,
 	                                 .length = sizeof payload,
 	                                 .transaction = 3,
 	                                 .payload = payload},
-	                                {.type = LC_LOG_COMMIT, .transaction = 3}};
+	                                {.type = LC_LOG_COMMIT, .transaction = 3},
+	                                {.type = LC_LOG_BEGIN, .transaction = 4},
+	                                {.type = LC_LOG_ABORT, .transaction = 4}};
 	struct lc_log_options options = small_log();
 	struct lc_log_report report;
 	struct lc_log *log;
@@ -187,7 +189,7 @@ static void a_batch_larger_than_a_segment_gets_a_larger_one(void **state)
 	/* before anything else, between, and twice in a row */
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(lc_log_append(log, batch, 2, &end), 0);
-		assert_int_equal(lc_log_append(log, batch + 1, i, &end), 0);
+		assert_int_equal(lc_log_append(log, batch + 2, i, &end), 0);
 	}
 	assert_int_equal(lc_log_force(log, end), 0);
 	/* the first segment, empty, is left behind */
