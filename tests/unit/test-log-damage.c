@@ -358,6 +358,7 @@ static void a_dropped_tail_stays_dropped(void **state)
 	assert_int_equal(look_again(sample.dirfd, &sample.options, &again, &report), 0);
 	assert_int_equal(report.segments, 2);
 	assert_true(again.records == seen.records && again.last == seen.last);
+	assert_int_equal(report.records, seen.records);
 	drop_sample();
 }
 
@@ -397,6 +398,66 @@ static void records_of_another_lap_are_ignored(void **state)
 	drop_sample();
 }
 
+/* Only the salt tells the batch of a lost epoch from one that could stand there. */
+static void a_batch_of_another_epoch_is_ignored(void **state)
+{
+	struct lc_log_options options = small_log();
+	struct lc_log_report report;
+	unsigned char *old, *new;
+	struct lc_log *log;
+	struct seen seen;
+	size_t at, length;
+	int dirfd;
+
+	(void)state;
+	options.block = LC_LOG_BLOCK;
+	options.segment_size = 8 * LC_LOG_BLOCK;
+	dirfd = new_log(&options, &log);
+	assert_int_equal(commit_batches(log, FIRST, FIRST + 2), 0);
+	at = 3 * LC_LOG_BLOCK;
+	assert_true(lc_log_end(log) > at - LC_LOG_BLOCK + LC_LOG_START);
+	lc_log_close(log);
+	/* the third one is torn; its place is the first of a new segment */
+	old = get_bytes(segment_file(1), &length);
+	assert_return_code(truncate(segment_file(1), (off_t)at + 30), errno);
+	assert_int_equal(look_again(dirfd, &options, &seen, NULL), 0);
+	assert_int_equal(seen.last, FIRST + 1);
+	assert_int_equal(segment_files(), 2);
+	new = get_bytes(segment_file(2), &length);
+	memcpy(new + LC_LOG_BLOCK, old + at, LC_LOG_BLOCK);
+	put_bytes(segment_file(2), new, length);
+	assert_int_equal(look_again(dirfd, &options, &seen, &report), 0);
+	assert_int_equal(seen.last, FIRST + 1);
+	assert_true(seen.torn == 0 && report.dropped > 0);
+	free(old);
+	free(new);
+	close(dirfd);
+}
+
+/* Only its position tells that a batch is not where it was written. */
+static void a_batch_in_another_place_is_ignored(void **state)
+{
+	struct lc_log_report report;
+	struct seen seen;
+	size_t at, length, place;
+	unsigned i;
+
+	(void)state;
+	make_sample(512);
+	for (i = sample.count - 1; sample.batch[i - 1] == LAST;)
+		i--;
+	at = sample.begins[i];
+	length = sample.ends[sample.count - 1] - at;
+	place = lc_log_align(at + length, LC_LOG_BLOCK);
+	memcpy(sample.bytes + place, sample.bytes + at, length);
+	memset(sample.bytes + at, 0, length);
+	put_bytes(segment_file(1), sample.bytes, sample.size);
+	assert_int_equal(look_again(sample.dirfd, &sample.options, &seen, &report), 0);
+	assert_int_equal(seen.last, LAST - 1);
+	assert_true(seen.torn == 0 && report.dropped > 0);
+	drop_sample();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +470,8 @@ int main(void)
 	        ON_TMPFS(a_sector_lost_or_in_another_place),
 	        ON_TMPFS(a_dropped_tail_stays_dropped),
 	        ON_TMPFS(records_of_another_lap_are_ignored),
+	        ON_TMPFS(a_batch_of_another_epoch_is_ignored),
+	        ON_TMPFS(a_batch_in_another_place_is_ignored),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,8 @@ struct device {
 
 static struct {
 	struct device durable, now, mixed;
-	/* a flush was seen: what is there when it is over is durable */
-	int flushing;
+	/* the flush that was seen last: what was there then is durable */
+	char flush[16];
 	unsigned first, tried, acknowledged;
 	unsigned devices, torn, whole;
 	unsigned seed;
@@ -74,24 +74,53 @@ static unsigned dice(unsigned sides)
 	return (world.seed >> 16) % sides;
 }
 
-/*
- * Files that are there now, each sector from now or from what is durable. One
- * way in each round: all old, all new, and between them the dice.
- */
+/* All old in the first round, all new in the second, and after them the dice. */
+static int take_new(unsigned round)
+{
+	return round < 2 ? (int)round : (int)dice(2);
+}
+
+/* Each sector from now or from what is durable, and each name, too. */
 static void mix(unsigned round)
 {
 	size_t at;
 	unsigned i;
-	int take_new;
 
 	world.mixed = world.now;
 	for (i = 0; i < FILES_MAX; i++) {
-		for (at = 0; at < FILE_MAX; at += SECTOR) {
-			take_new = round == 0 ? 0 : round == 1 ? 1 : (int)dice(2);
-			if (!take_new)
+		if (!take_new(round))
+			world.mixed.there[i] = world.durable.there[i];
+		if (world.durable.sizes[i] > world.mixed.sizes[i])
+			world.mixed.sizes[i] = world.durable.sizes[i];
+		for (at = 0; at < FILE_MAX; at += SECTOR)
+			if (!take_new(round))
 				memcpy(world.mixed.bytes[i] + at, world.durable.bytes[i] + at,
 				       SECTOR);
-		}
+	}
+}
+
+static void make_durable(unsigned i)
+{
+	memcpy(world.durable.bytes[i], world.now.bytes[i], FILE_MAX);
+	world.durable.sizes[i] = world.now.sizes[i];
+}
+
+/*
+ * A log flushes the segment that it writes, which is the last one, or the
+ * superblocks; never those before. And it flushes the directory.
+ */
+static void settle_flush(void)
+{
+	unsigned i, last = 0;
+
+	if (strcmp(world.flush, "fsync") == 0)
+		memcpy(world.durable.there, world.now.there, sizeof world.now.there);
+	if (strcmp(world.flush, "fdatasync") == 0) {
+		for (i = 1; i < FILES_MAX; i++)
+			if (world.now.there[i])
+				last = i;
+		make_durable(0);
+		make_durable(last);
 	}
 }
 
@@ -150,9 +179,8 @@ static void see(void *context, const char *call)
 	(void)context;
 	lc_fault_watch(NULL, NULL);
 	read_files("log", &world.now);
-	if (world.flushing)
-		world.durable = world.now;
-	world.flushing = strstr(call, "sync") != NULL;
+	settle_flush();
+	snprintf(world.flush, sizeof world.flush, "%s", call);
 	for (round = 0; round < DEVICES; round++) {
 		mix(round);
 		if (round > 0 && memcmp(&world.now, &world.durable, sizeof world.now) == 0)

@@ -354,6 +354,96 @@ static void a_visit_may_append_and_trim(void **state)
 	close(dirfd);
 }
 
+static int trim_all(void *context, const struct lc_record *record)
+{
+	struct undoing *u = context;
+	int rc = lc_log_trim(u->log, record->position);
+
+	u->visits++;
+	return rc ? rc : lc_log_trim(u->log, record->position);
+}
+
+static void what_a_visit_trims_is_not_shown_any_more(void **state)
+{
+	struct lc_log_options options = small_log();
+	struct undoing u = {NULL, 0};
+	struct lc_log *log;
+	int dirfd = new_log(&options, &log);
+
+	(void)state;
+	assert_int_equal(commit_batches(log, 1, 60), 0);
+	lc_log_close(log);
+	assert_int_equal(lc_log_open(dirfd, &options, &log, NULL), 0);
+	u.log = log;
+	assert_int_equal(lc_log_scan(log, LC_LOG_BACKWARD, trim_all, &u), 0);
+	/* those of the last segment had been read */
+	assert_in_range(u.visits, 1, 60);
+	lc_log_close(log);
+	close(dirfd);
+}
+
+static uint64_t end_of_first;
+
+static void append_another(void *context)
+{
+	assert_int_equal(append_batch(context, 2), 0);
+}
+
+/* What comes while a flush is under way is not covered by it. */
+static void a_flush_covers_what_was_there_before_it(void **state)
+{
+	struct lc_log_options options = small_log();
+	struct lc_log *log;
+	int dirfd = new_log(&options, &log);
+
+	(void)state;
+	assert_int_equal(append_batch(log, 1), 0);
+	end_of_first = lc_log_end(log);
+	at_call("fdatasync", 1, append_another, log);
+	assert_int_equal(lc_log_force(log, end_of_first), 0);
+	assert_true(lc_log_end(log) > end_of_first);
+	assert_true(lc_log_durable(log) == end_of_first);
+	lc_log_close(log);
+	close(dirfd);
+}
+
+/* What fails half-way may be there or not: nothing may follow it. */
+static void a_failure_half_way_is_final(void **state)
+{
+	static const char *const faults[] = {
+	        "1:short:once:pwrite,2:ENOSPC:once:pwrite", /* a batch */
+	        "1:EIO:once:fdatasync",                     /* a segment's header */
+	        "2:EIO:once:pwrite",
+	};
+	struct lc_log_options options = small_log();
+	struct lc_log *log;
+	struct seen seen;
+	size_t i;
+	int dirfd = new_log(&options, &log);
+
+	(void)state;
+	assert_int_equal(commit_batches(log, 1, 2), 0);
+	for (i = 0; i < COUNT_OF(faults); i++) {
+		fault(faults[i]);
+		assert_true((i == 0 ? append_batch(log, 3)
+		                    : lc_log_reserve(log, (9 + 4 * i) * LC_LOG_BLOCK)) < 0);
+		expect_fired();
+		assert_int_equal(lc_log_force(log, 0), -EIO);
+		assert_int_equal(append_batch(log, 3), -EIO);
+		lc_log_close(log);
+		assert_int_equal(lc_log_open(dirfd, &options, &log, NULL), 0);
+		assert_int_equal(look(log, &seen), 0);
+		assert_int_equal(seen.last, 2);
+	}
+	/* What fails before anything stands there is not. */
+	fault("1:ENOSPC:once:create");
+	assert_int_equal(lc_log_reserve(log, 40 * LC_LOG_BLOCK), -ENOSPC);
+	expect_fired();
+	assert_int_equal(commit_batches(log, 3, 9), 0);
+	lc_log_close(log);
+	close(dirfd);
+}
+
 static void looking_changes_nothing(void **state)
 {
 	struct lc_log_options options = small_log();
@@ -402,6 +492,9 @@ int main(void)
 	        EVERY(a_transaction_may_have_two_batches),
 	        EVERY(a_visit_ends_the_scan),
 	        EVERY(a_visit_may_append_and_trim),
+	        EVERY(what_a_visit_trims_is_not_shown_any_more),
+	        EVERY(a_flush_covers_what_was_there_before_it),
+	        EVERY(a_failure_half_way_is_final),
 	        EVERY(looking_changes_nothing),
 	};
 
