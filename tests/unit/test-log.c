@@ -407,43 +407,6 @@ static void a_flush_covers_what_was_there_before_it(void **state)
 	close(dirfd);
 }
 
-/* What fails half-way may be there or not: nothing may follow it. */
-static void a_failure_half_way_is_final(void **state)
-{
-	static const char *const faults[] = {
-	        "1:short:once:pwrite,2:ENOSPC:once:pwrite", /* a batch */
-	        "1:EIO:once:fdatasync",                     /* a segment's header */
-	        "3:EIO:once:pwrite", /* the same, behind 17 blocks of zeros */
-	};
-	struct lc_log_options options = small_log();
-	struct lc_log *log;
-	struct seen seen;
-	size_t i;
-	int dirfd = new_log(&options, &log);
-
-	(void)state;
-	assert_int_equal(commit_batches(log, 1, 2), 0);
-	for (i = 0; i < COUNT_OF(faults); i++) {
-		fault(faults[i]);
-		assert_true((i == 0 ? append_batch(log, 3)
-		                    : lc_log_reserve(log, (9 + 4 * i) * LC_LOG_BLOCK)) < 0);
-		expect_fired();
-		assert_int_equal(lc_log_force(log, 0), -EIO);
-		assert_int_equal(append_batch(log, 3), -EIO);
-		lc_log_close(log);
-		assert_int_equal(lc_log_open(dirfd, &options, &log, NULL), 0);
-		assert_int_equal(look(log, &seen), 0);
-		assert_int_equal(seen.last, 2);
-	}
-	/* What fails before anything stands there is not. */
-	fault("1:ENOSPC:once:create");
-	assert_int_equal(lc_log_reserve(log, 40 * LC_LOG_BLOCK), -ENOSPC);
-	expect_fired();
-	assert_int_equal(commit_batches(log, 3, 9), 0);
-	lc_log_close(log);
-	close(dirfd);
-}
-
 static void looking_changes_nothing(void **state)
 {
 	struct lc_log_options options = small_log();
@@ -494,7 +457,6 @@ int main(void)
 	        EVERY(a_visit_may_append_and_trim),
 	        EVERY(what_a_visit_trims_is_not_shown_any_more),
 	        EVERY(a_flush_covers_what_was_there_before_it),
-	        EVERY(a_failure_half_way_is_final),
 	        EVERY(looking_changes_nothing),
 	};
 
