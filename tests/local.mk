@@ -33,9 +33,17 @@ unit_tests = \
 	tests/unit/test-inplace-registry \
 	tests/unit/test-journal \
 	tests/unit/test-lock \
+	tests/unit/test-log \
+	tests/unit/test-log-damage \
+	tests/unit/test-log-device \
+	tests/unit/test-log-power \
+	tests/unit/test-log-record \
+	tests/unit/test-log-stranger \
+	tests/unit/test-log-super \
+	tests/unit/test-log-threads \
+	tests/unit/test-log-walk \
 	tests/unit/test-meta \
 	tests/unit/test-name \
-	tests/unit/test-record \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
 	tests/unit/test-save \
@@ -96,13 +104,22 @@ check_PROGRAMS += $(unit_tests)
 check_LTLIBRARIES += tests/unit/libsupport.la
 endif
 tests_unit_libsupport_la_SOURCES = \
-	tests/unit/killed.c \
-	tests/unit/killed.h \
-	tests/unit/support.c \
-	tests/unit/support.h
+	tests/unit/killed.c tests/unit/killed.h \
+	tests/unit/log-support.c tests/unit/log-support.h \
+	tests/unit/support.c tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_device_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_stranger_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+
+# A real log for the manual's tests
+check_PROGRAMS += tests/cli/make-log
+tests_cli_make_log_SOURCES = tests/cli/make-log.c
+tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS

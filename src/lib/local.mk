@@ -16,7 +16,8 @@ libcommit_sources = \
 	src/lib/inplace.c src/lib/inplace-space.c src/lib/inplace.h \
 	src/lib/journal.c src/lib/journal.h \
 	src/lib/lock.c src/lib/lock.h \
-	src/lib/log.c src/lib/log.h src/lib/log-commit.c src/lib/log-internal.h src/lib/log-open.c \
+	src/lib/log.c src/lib/log.h src/lib/log-commit.c src/lib/log-file.c \
+	src/lib/log-internal.h src/lib/log-open.c src/lib/log-read.c src/lib/log-scan.c \
 	src/lib/log-segment.c src/lib/log-super.c \
 	src/lib/meta.c src/lib/meta.h \
 	src/lib/name.c src/lib/name.h \
