@@ -132,8 +132,7 @@ COMMIT_API int commit_txn_put_fd(struct commit_txn *txn, const char *path, int f
 COMMIT_API int commit_txn_rm(struct commit_txn *txn, const char *path, struct commit_error *err);
 COMMIT_API int commit_txn_mkdir(struct commit_txn *txn, const char *path, mode_t mode,
                                 struct commit_error *err);
-COMMIT_API int commit_txn_rmdir(struct commit_txn *txn, const char *path,
-                                struct commit_error *err);
+COMMIT_API int commit_txn_rmdir(struct commit_txn *txn, const char *path, struct commit_error *err);
 COMMIT_API int commit_txn_mv(struct commit_txn *txn, const char *from, const char *to,
                              struct commit_error *err);
 COMMIT_API int commit_txn_symlink(struct commit_txn *txn, const char *target, const char *path,

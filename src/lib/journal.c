@@ -47,7 +47,7 @@ uint64_t lc_journal_align(uint64_t size)
 
 void lc_journal_encode(const struct lc_journal *j, unsigned char head[LC_JOURNAL_HEAD])
 {
-	struct lc_record record = { .type = RECORD_TYPE };
+	struct lc_record record = {.type = RECORD_TYPE};
 	unsigned char *p = head + AT_RECORD + LC_RECORD_HEAD;
 	uint32_t length = (uint32_t)strlen(j->target);
 
