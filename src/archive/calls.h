@@ -48,7 +48,6 @@
 	X(archive_filter_bytes)                                                                    \
 	X(archive_format)                                                                          \
 	X(archive_read_add_callback_data)                                                          \
-	X(archive_read_data)                                                                       \
 	X(archive_read_data_block)                                                                 \
 	X(archive_read_data_skip)                                                                  \
 	X(archive_read_disk_can_descend)                                                           \

@@ -24,10 +24,17 @@ struct reader {
 	/* the archive, or -1 for a directory */
 	int fd;
 	int cancel_fd;
+	/* why the last block could not be read, 0 if it could */
+	int errnum;
 	char block[READER_BLOCK];
 	/* bytes that entries had taken when the last one was done with */
 	int64_t used;
 	uint64_t entries;
+	/* the block of content that is being read, and how far we are in it */
+	const char *bytes;
+	size_t length;
+	int64_t offset;
+	int64_t position;
 	struct reader_known user;
 	struct reader_known group;
 	/* of a directory: which files are names of one */

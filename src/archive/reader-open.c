@@ -35,9 +35,13 @@ int reader_fail_archive(const struct reader *reader, struct commit_error *err)
 	const char *path = reader->current != NULL ? reader->current : reader->name;
 	int errnum = reader->la->archive_errno(reader->archive);
 
-	if (errnum == ECANCELED)
+	/* what our own callback met is not told on */
+	if (reader->errnum == ECANCELED)
 		return reader_fail(err, COMMIT_ECANCELED, EINTR, path, "stopped by a signal");
-	/* what is wrong with the format has a number of libarchive's own */
+	if (reader->errnum != 0)
+		return reader_fail(err, COMMIT_EFAILED, reader->errnum, reader->name, "%s",
+		                   strerror(reader->errnum));
+	/* what is wrong with the format has no number of the system's */
 	if (errnum > 0 && errnum != EINVAL && errnum != EILSEQ && errnum < 4096)
 		return reader_fail(err, COMMIT_EFAILED, errnum, path, "%s",
 		                   why != NULL ? why : strerror(errnum));
@@ -60,6 +64,7 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
 		else if (errno == 0)
 			got = read(reader->fd, reader->block, sizeof(reader->block));
 	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
+	reader->errnum = got < 0 ? errno : 0;
 	*block = reader->block;
 	return got;
 }

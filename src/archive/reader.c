@@ -96,6 +96,8 @@ static int fill_in(struct reader *reader, struct reader_entry *entry, struct com
 	const char *path =
 	        first(la->archive_entry_pathname(from), la->archive_entry_pathname_utf8(from));
 
+	reader->length = 0;
+	reader->position = 0;
 	*entry = (struct reader_entry){.path = below(reader, path), .size = -1};
 	if (path == NULL)
 		return reader_fail(
@@ -132,11 +134,14 @@ static int fill_in(struct reader *reader, struct reader_entry *entry, struct com
  */
 static int end(struct reader *reader, struct commit_error *err)
 {
-	int format = reader->la->archive_format(reader->archive) & ARCHIVE_FORMAT_BASE_MASK;
-	int64_t used = reader->la->archive_filter_bytes(reader->archive, 0);
+	int format;
+	int64_t used;
 
+	/* a directory has no filters to ask about bytes */
 	if (reader->links != NULL)
 		return 0;
+	format = reader->la->archive_format(reader->archive) & ARCHIVE_FORMAT_BASE_MASK;
+	used = reader->la->archive_filter_bytes(reader->archive, 0);
 	if (format == ARCHIVE_FORMAT_TAR && reader->entries > 0 && used - reader->used < 512)
 		return reader_fail(
 		        err, COMMIT_EREFUSED, 0, first(reader->current, reader->name),
@@ -201,14 +206,57 @@ int reader_next(struct reader *reader, struct reader_entry *entry, struct commit
 	}
 }
 
-ssize_t reader_read(struct reader *reader, void *buffer, size_t size, struct commit_error *err)
+/* The next block of content; 1, 0 at the end, or a code. */
+static int next_block(struct reader *reader, struct commit_error *err)
 {
-	ssize_t got;
+	const struct archive_calls *la = reader->la;
+	int format = la->archive_format(reader->archive) & ARCHIVE_FORMAT_BASE_MASK;
+	const void *bytes = NULL;
+	size_t length = 0;
+	int64_t offset = 0;
+	int rc;
 
 	do
-		got = reader->la->archive_read_data(reader->archive, buffer, size);
-	while (got == ARCHIVE_RETRY);
-	return got < 0 ? reader_fail_archive(reader, err) : got;
+		rc = la->archive_read_data_block(reader->archive, &bytes, &length, &offset);
+	while (rc == ARCHIVE_RETRY);
+	if (rc == ARCHIVE_EOF)
+		return 0;
+	if (rc < ARCHIVE_WARN)
+		return reader_fail_archive(reader, err);
+	reader->bytes = bytes;
+	reader->length = length;
+	/* libarchive counts the offsets of xar from the first entry on */
+	reader->offset = format == ARCHIVE_FORMAT_XAR ? reader->position : offset;
+	if (reader->offset < reader->position)
+		return reader_fail(err, COMMIT_EREFUSED, 0, reader->current,
+		                   "its content overlaps itself; nothing was changed");
+	return 1;
+}
+
+/* archive_read_data would do, if offsets were always right. */
+ssize_t reader_read(struct reader *reader, void *buffer, size_t size, struct commit_error *err)
+{
+	int rc = 1;
+
+	while (rc == 1 && reader->length == 0)
+		rc = next_block(reader, err);
+	if (rc != 1)
+		return rc;
+	if (reader->offset > reader->position) {
+		int64_t hole = reader->offset - reader->position;
+
+		size = (uint64_t)hole < size ? (size_t)hole : size;
+		memset(buffer, 0, size);
+		reader->position += (int64_t)size;
+		return (ssize_t)size;
+	}
+	size = reader->length < size ? reader->length : size;
+	memcpy(buffer, reader->bytes, size);
+	reader->bytes += size;
+	reader->length -= size;
+	reader->offset += (int64_t)size;
+	reader->position += (int64_t)size;
+	return (ssize_t)size;
 }
 
 static int write_at(int fd, const char *bytes, size_t length, int64_t offset)
@@ -230,24 +278,23 @@ static int write_at(int fd, const char *bytes, size_t length, int64_t offset)
 int reader_extract(struct reader *reader, int fd, struct commit_error *err)
 {
 	int64_t size = reader->la->archive_entry_size(reader->entry);
-	const void *bytes;
-	size_t length;
-	int64_t offset;
 	int rc;
 
-	while ((rc = reader->la->archive_read_data_block(reader->archive, &bytes, &length,
-	                                                 &offset)) != ARCHIVE_EOF) {
-		if (rc < ARCHIVE_WARN)
-			return reader_fail_archive(reader, err);
-		if (write_at(fd, bytes, length, offset) != 0)
+	while ((rc = next_block(reader, err)) == 1) {
+		if (write_at(fd, reader->bytes, reader->length, reader->offset) != 0)
 			return reader_fail(err, COMMIT_EFAILED, errno, reader->current, "%s",
 			                   strerror(errno));
+		reader->position = reader->offset + (int64_t)reader->length;
+		reader->length = 0;
 	}
+	if (rc == 0 && reader->position > size)
+		return reader_fail(err, COMMIT_EREFUSED, 0, reader->current,
+		                   "its size is not what the archive says; nothing was changed");
 	/* a hole at the end */
-	if (ftruncate(fd, size) != 0)
+	if (rc == 0 && ftruncate(fd, size) != 0)
 		return reader_fail(err, COMMIT_EFAILED, errno, reader->current, "%s",
 		                   strerror(errno));
-	return COMMIT_OK;
+	return rc;
 }
 
 int reader_attributes(struct reader *reader,

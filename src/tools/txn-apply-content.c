@@ -18,6 +18,8 @@
 /* Up to this size content is handed over in one piece. */
 enum { SMALL = 256 * 1024, CHUNK = 128 * 1024 };
 
+static const char wrong_size[] = "its size is not what the archive says";
+
 static int put_small(struct apply *apply, const char *path, size_t size)
 {
 	struct txn_session *session = apply->session;
@@ -37,7 +39,7 @@ static int put_small(struct apply *apply, const char *path, size_t size)
 	if (got < 0)
 		rc = (int)got;
 	else if (used != size)
-		rc = txn_apply_refuse(apply, path, "its size is not what the archive says");
+		rc = txn_apply_refuse(apply, path, wrong_size);
 	else
 		rc = commit_txn_put_bytes(session->txn, path, bytes, size, &session->err);
 	free(bytes);
@@ -78,6 +80,7 @@ static int put_sparse(struct apply *apply, const char *path)
 struct feeder {
 	struct reader *reader;
 	int out;
+	uint64_t bytes;
 	int rc;
 	struct commit_error err;
 };
@@ -111,6 +114,8 @@ static void *feed(void *context)
 	while (chunk != NULL && (got = reader_read(feeder->reader, chunk, CHUNK, &feeder->err)) > 0)
 		if (!write_all(feeder->out, chunk, (size_t)got))
 			break;
+		else
+			feeder->bytes += (uint64_t)got;
 	if (got < 0)
 		feeder->rc = (int)got;
 	close(feeder->out);
@@ -118,7 +123,7 @@ static void *feed(void *context)
 	return NULL;
 }
 
-static int put_stream(struct apply *apply, const char *path)
+static int put_stream(struct apply *apply, const char *path, int64_t size)
 {
 	struct txn_session *session = apply->session;
 	struct feeder feeder = {.reader = apply->reader, .err = COMMIT_ERROR_INIT};
@@ -146,6 +151,8 @@ static int put_stream(struct apply *apply, const char *path)
 		session->err = feeder.err;
 		rc = feeder.rc;
 	}
+	if (rc == COMMIT_OK && size >= 0 && feeder.bytes != (uint64_t)size)
+		rc = txn_apply_refuse(apply, path, wrong_size);
 	return rc;
 }
 
@@ -157,7 +164,7 @@ int txn_apply_content(struct apply *apply, const char *path, const struct reader
 		return put_sparse(apply, path);
 	if (entry->size >= 0 && entry->size <= SMALL)
 		return put_small(apply, path, (size_t)entry->size);
-	return put_stream(apply, path);
+	return put_stream(apply, path, entry->size);
 }
 
 struct attributes {

@@ -94,12 +94,13 @@ int txn_apply_clear(struct apply *apply, const char *path)
 	struct txn_session *session = apply->session;
 	enum commit_kind kind;
 	char real[PATH_MAX];
-	int rc = txn_apply_look(apply, path, &kind, real, sizeof(real));
+	int rc;
 
-	if (rc != COMMIT_OK || kind == COMMIT_KIND_ABSENT)
-		return rc;
 	if (is_spared(apply, path))
 		return 1;
+	rc = txn_apply_look(apply, path, &kind, real, sizeof(real));
+	if (rc != COMMIT_OK || kind == COMMIT_KIND_ABSENT)
+		return rc;
 	if (kind != COMMIT_KIND_DIRECTORY)
 		return commit_txn_rm(session->txn, path, &session->err);
 	if (txn_tree_is_directory(session->root, real))
