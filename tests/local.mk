@@ -123,7 +123,8 @@ tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
-check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/walk
+check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/commit-txn
+check_PROGRAMS += tests/fault/walk
 endif
 
 tests_fault_walk_SOURCES = \
@@ -147,6 +148,10 @@ tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_L
 tests_fault_commit_save_SOURCES = src/tools/commit-save.c
 tests_fault_commit_save_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
+
+tests_fault_commit_txn_SOURCES = src/tools/commit-txn.c
+tests_fault_commit_txn_CPPFLAGS = $(tools_cppflags)
+tests_fault_commit_txn_LDADD = $(tests_fault_ldadd) $(ARCHIVE_LIBS)
 
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)
