@@ -72,7 +72,7 @@ static int read_blocks(int fd, struct lc_log_image *image)
 static int load_with(int dirfd, const char *name, int flags, uint64_t size,
                      struct lc_log_image *image)
 {
-	struct stat st;
+	struct stat st = {0};
 	int fd = lc_log_open_file(dirfd, name, O_RDONLY | flags, &st);
 	uint64_t there;
 	int rc = -ENOMEM;

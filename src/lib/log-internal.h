@@ -31,7 +31,7 @@
 #include <sys/stat.h>
 
 /* Header of a segment, superblock, and the unit in which a device tears. */
-#define LC_LOG_BLOCK 4096u
+#define LC_LOG_BLOCK ((size_t)4096)
 #define LC_LOG_NAME_SIZE 32
 /* A log is input from a stranger: no segment is larger, and so no allocation. */
 #define LC_LOG_SEGMENT_MAX ((uint64_t)256 * 1024 * 1024)
@@ -152,7 +152,7 @@ int lc_segment_load(int dirfd, const struct lc_segment *segment, struct lc_log_i
 /* The page cache shows the same bytes: 1, 0, or a negative errno. */
 int lc_segment_cache_agrees(const struct lc_segment *segment, const struct lc_log_image *image);
 /* The highest number of a segment file in the directory, 0 if there is none. */
-int lc_segment_highest(int dirfd, uint64_t *number);
+int lc_segment_highest(int dirfd, uint64_t *highest);
 int lc_segment_remove(int dirfd, uint64_t number);
 /* Removes the files of all segments with lower numbers. */
 int lc_segment_sweep(int dirfd, uint64_t below);

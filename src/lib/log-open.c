@@ -58,14 +58,15 @@ static int read_records(struct reading *r, const struct lc_segment *segment,
 	if (rc)
 		return rc;
 	rc = lc_segment_read(segment, &image, next ? next->previous : LC_LOG_ALL, &records);
+	/* This one has ended where the next one starts. */
+	if (!rc && next &&
+	    (lc_log_align(records.end, LC_LOG_BLOCK) != next->first ||
+	     next->epoch < segment->epoch))
+		rc = -EBADMSG;
 	if (rc == -EBADMSG)
 		rc = damaged(r, records.end);
 	else if (!rc && !next)
 		rc = check_tail(r, segment, &image, &records);
-	/* This one has ended where the next one starts. */
-	else if (!rc && (lc_log_align(records.end, LC_LOG_BLOCK) != next->first ||
-	                 next->epoch < segment->epoch))
-		rc = damaged(r, records.end);
 	r->end = records.end;
 	r->last = records.last;
 	r->report->records += records.count;
@@ -186,10 +187,10 @@ static struct lc_log *new_log(int dirfd, const struct lc_log_options *options)
 	return log;
 }
 
-int lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log **out,
+int lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log **log,
                 struct lc_log_report *report)
 {
-	struct lc_log_report unwanted;
+	struct lc_log_report unwanted = {0};
 	struct reading r = {.report = report ? report : &unwanted};
 	int rc = lc_log_options_check(options);
 
@@ -211,7 +212,7 @@ int lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log *
 	if (rc)
 		lc_log_close(r.log);
 	else
-		*out = r.log;
+		*log = r.log;
 	return rc;
 }
 

@@ -16,6 +16,7 @@
 #define MAGIC "commitLG"
 #define VERSION 1
 #define SLOTS 2
+#define SLOT_SIZE ((size_t)LC_LOG_BLOCK)
 
 /* commit-log(5): a slot is magic, version, and one record */
 enum { AT_VERSION = 8, AT_RECORD = 16, RECORD_TYPE = 1 };
@@ -61,7 +62,7 @@ static int decode(const unsigned char slot[LC_LOG_BLOCK], unsigned index, struct
 static int write_slot(int fd, const struct lc_super *super)
 {
 	unsigned char slot[LC_LOG_BLOCK];
-	off_t at = (off_t)(super->generation % SLOTS * LC_LOG_BLOCK);
+	off_t at = (off_t)(super->generation % SLOTS * SLOT_SIZE);
 
 	encode(super, slot);
 	return lc_copy_bytes(fd, &at, slot, sizeof slot);
@@ -127,12 +128,12 @@ int lc_super_read(int dirfd, struct lc_super *super)
 	struct lc_log_image image;
 	int rcs[SLOTS];
 	unsigned slot;
-	int rc = lc_log_load(dirfd, NAME, SLOTS * LC_LOG_BLOCK, &image);
+	int rc = lc_log_load(dirfd, NAME, SLOTS * SLOT_SIZE, &image);
 
 	if (rc)
 		return rc;
 	for (slot = 0; slot < SLOTS; slot++)
-		rcs[slot] = decode(image.bytes + slot * LC_LOG_BLOCK, slot, &found[slot]);
+		rcs[slot] = decode(image.bytes + slot * SLOT_SIZE, slot, &found[slot]);
 	lc_log_unload(&image);
 	return choose(rcs, found, super);
 }

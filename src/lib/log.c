@@ -184,7 +184,7 @@ static int write_batch(struct lc_log *log, const struct lc_log_entry *batch, siz
 
 	if (rc)
 		return rc;
-	e.bytes = malloc((size_t)size);
+	e.bytes = size > 0 ? malloc((size_t)size) : NULL;
 	rc = e.bytes ? 0 : -ENOMEM;
 	for (i = 0; i < count && !rc; i++)
 		encode_entry(&e, &batch[i]);

@@ -299,7 +299,7 @@ static void other_kinds_of_files(void **state)
 	alarm(30);
 	for (i = 0; i < COUNT_OF(names); i++) {
 		for (kind = 0; kind < 5; kind++) {
-			held.options.look_only = kind % 2;
+			held.options.look_only = kind % 2 != 0;
 			make_other_file(names[i], kind);
 			assert_int_equal(look_again(held.dirfd, &held.options, &seen, NULL),
 			                 -EBADMSG);

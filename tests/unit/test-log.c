@@ -151,7 +151,8 @@ static void segments_are_filled_to_their_ends(void **state)
 	options.block = LC_RECORD_ALIGN;
 	dirfd = new_log(&options, &log);
 	/* lc_log_batch_size counts a block of padding, so 8 is as near as it gets. */
-	for (left = LC_RECORD_ALIGN; left <= 3 * LC_RECORD_HEAD; left += LC_RECORD_ALIGN) {
+	for (left = LC_RECORD_ALIGN; left <= (uint64_t)3 * LC_RECORD_HEAD;
+	     left += LC_RECORD_ALIGN) {
 		append_up_to(log, left);
 		assert_int_equal(lc_log_append(log, &entry, 1, &end), 0);
 		assert_int_equal(lc_log_force(log, end), 0);
