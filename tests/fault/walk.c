@@ -18,6 +18,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -357,13 +358,18 @@ static const char *first_scratch(const char *wanted)
 	return path;
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st, (void)type, (void)where;
+	return remove(path);
+}
+
 static void remove_tree(const char *path)
 {
-	char command[4200];
+	enum { DESCRIPTORS = 8 };
 
-	snprintf(command, sizeof command, "rm -rf '%s'", path);
-	if (system(command) != 0)
-		warnx("cannot remove %s", path);
+	if (nftw(path, remove_entry, DESCRIPTORS, FTW_DEPTH | FTW_PHYS) != 0)
+		warn("%s", path);
 }
 
 int main(int argc, char **argv)
