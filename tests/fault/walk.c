@@ -2,7 +2,8 @@
 /*
  * walk [OPTION]... - every call of every mode of commit-save fails or dies once
  *
- *     --full       everything, on the disk too, without shortening
+ *     --full       every scenario without shortening, and a short walk of each
+ *                  with each thing missing and on the disk
  *     --thin       the core of the scenarios only (for slow builds)
  *     --only=TEXT  scenarios whose name has TEXT
  *     --jobs=N     workers; default: the processors
@@ -147,7 +148,8 @@ static void work(struct board *board, int index, int full)
 	memset(&walk, 0, sizeof walk);
 	walk.job = &board->jobs[index];
 	walk.scenario = walk.job->scenario;
-	walk.full = full;
+	/* Where something is missing, or on the disk, the short walk is enough. */
+	walk.full = full && !walk.job->missing && !walk.job->on_disk;
 	walk.counts = &result->counts;
 	walk.text = result->text;
 	walk.text_size = sizeof result->text;
