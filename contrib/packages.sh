@@ -30,7 +30,7 @@ packages_list() {
 			libtool libxxhash-dev make
 		;;
 	apt-get-test)
-		echo acl attr bats btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs g++ \
+		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs fuse2fs g++ \
 			gcovr git jq libarchive-tools libcap2-bin libcmocka-dev linux-libc-dev mandoc moreutils mount musl-tools \
 			pkg-config procps python3 quota shellcheck strace util-linux valgrind \
 			xfsprogs xz-utils zip

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 dist_man_MANS += \
 	man/commit-journal.5 \
+	man/commit-log.5 \
 	man/commit-recover.8 \
 	man/commit-save.1 \
 	man/commit_recover_scan.3 \

@@ -20,18 +20,70 @@ lint_tests = \
 	tests/lint/sys-only.sh
 
 # Each is tests/unit/test-MODULE.c, compiled and linked alike.
-unit_tests =
+unit_tests = \
+	tests/unit/test-backup \
+	tests/unit/test-bytes \
+	tests/unit/test-copy \
+	tests/unit/test-copy-part \
+	tests/unit/test-digest \
+	tests/unit/test-dir \
+	tests/unit/test-error \
+	tests/unit/test-fault \
+	tests/unit/test-inplace \
+	tests/unit/test-inplace-registry \
+	tests/unit/test-journal \
+	tests/unit/test-lock \
+	tests/unit/test-log \
+	tests/unit/test-log-damage \
+	tests/unit/test-log-device \
+	tests/unit/test-log-power \
+	tests/unit/test-log-record \
+	tests/unit/test-log-stranger \
+	tests/unit/test-log-super \
+	tests/unit/test-log-threads \
+	tests/unit/test-log-walk \
+	tests/unit/test-meta \
+	tests/unit/test-name \
+	tests/unit/test-recover \
+	tests/unit/test-recover-edit \
+	tests/unit/test-save \
+	tests/unit/test-save-conditional \
+	tests/unit/test-save-content \
+	tests/unit/test-save-in-place \
+	tests/unit/test-save-policy \
+	tests/unit/test-save-walk \
+	tests/unit/test-stage \
+	tests/unit/test-stage-name \
+	tests/unit/test-sys \
+	tests/unit/test-target \
+	tests/unit/test-token
 
 # Against the tools as they are installed
 cli_tests = \
+	tests/cli/commit-save-options.bats \
+	tests/cli/commit-save-producer.bats \
+	tests/cli/commit-save-races.bats \
 	tests/cli/man-examples.bats \
 	tests/install/install.bats
 
 # Against the tools with the fault seam, in tests/fault
-fault_tests =
+fault_tests = \
+	tests/cli/commit-recover.bats \
+	tests/cli/commit-recover-inplace.bats \
+	tests/cli/commit-save-inplace.bats \
+	tests/cli/commit-save-usage.bats \
+	tests/cli/save-concurrency.bats \
+	tests/cli/save-metadata.bats \
+	tests/cli/save-pitfalls-01-15.bats \
+	tests/cli/save-pitfalls-16-30.bats \
+	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
-fs_tests =
+fs_tests = \
+	tests/fs/matrix.bats \
+	tests/fs/mounts.bats \
+	tests/fs/power.bats \
+	tests/fs/space.bats
 
 # What make distcheck is content with; what is built anew by another compiler or
 # with sanitizers is worth testing again
@@ -49,13 +101,47 @@ TESTS += $(lint_tests) $(unit_programs) $(bats_tests)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
+check_LTLIBRARIES += tests/unit/libsupport.la
 endif
-LDADD = src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+tests_unit_libsupport_la_SOURCES = \
+	tests/unit/killed.c tests/unit/killed.h \
+	tests/unit/log-support.c tests/unit/log-support.h \
+	tests/unit/support.c tests/unit/support.h
+tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_device_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_stranger_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+
+# A real log for the manual's tests
+check_PROGRAMS += tests/cli/make-log
+tests_cli_make_log_SOURCES = tests/cli/make-log.c
+tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
 check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/commit-txn
+check_PROGRAMS += tests/fault/walk
 endif
+
+tests_fault_walk_SOURCES = \
+	tests/fault/judge.c \
+	tests/fault/order.c \
+	tests/fault/recovery.c \
+	tests/fault/scenarios.c \
+	tests/fault/steps.c \
+	tests/fault/tool.c \
+	tests/fault/walk.c \
+	tests/fault/walk.h \
+	tests/fault/world.c
+tests_fault_walk_LDADD =
+
+# Everything, also what make check leaves out
+fault-full: $(check_PROGRAMS)
+	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
 
 tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
 
@@ -70,6 +156,11 @@ tests_fault_commit_txn_LDADD = $(tests_fault_ldadd) $(ARCHIVE_LIBS)
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_recover_LDADD = $(tests_fault_ldadd)
+
+# A power cut for one file system
+check_PROGRAMS += tests/fs/shutdown
+tests_fs_shutdown_SOURCES = tests/fs/shutdown.c
+tests_fs_shutdown_LDADD =
 
 # How tests are run. All of them find the tools on PATH, as a user does;
 # LC_TOOLS_FIRST puts a directory before them (valgrind wrappers).
@@ -99,6 +190,10 @@ AM_TESTS_ENVIRONMENT += \
 	ASAN_OPTIONS="exitcode=99:detect_stack_use_after_return=1:log_path=$(abs_top_builddir)/sanitizer/asan$${ASAN_OPTIONS:+:$$ASAN_OPTIONS}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="exitcode=99:print_stacktrace=1:log_path=$(abs_top_builddir)/sanitizer/ubsan$${UBSAN_OPTIONS:+:$$UBSAN_OPTIONS}"; export UBSAN_OPTIONS;
 endif
+# They are slow: the core of the fault walk only
+if ENABLE_SANITIZERS
+AM_TESTS_ENVIRONMENT += LC_WALK=--thin; export LC_WALK;
+endif
 # Tools run as another user cannot write the counts; not worth a message.
 if ENABLE_COVERAGE
 AM_TESTS_ENVIRONMENT += GCOV_ERROR_FILE=/dev/null; export GCOV_ERROR_FILE;
@@ -118,10 +213,18 @@ include tests/bench/local.mk
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
+	tests/fs/fs.bash \
+	tests/fs/matrix.bash \
+	tests/cli/helper.bash \
+	tests/cli/options-helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
 	tests/man/extract.sh \
+	tests/mutants/RESULTS.md \
+	tests/mutants/mutate.pl \
+	tests/mutants/save.list \
+	tests/mutants/save.sh \
 	tests/run.sh \
 	tests/run.d/lib.sh \
 	tests/run.d/analysis.sh \
@@ -158,7 +261,12 @@ check-musl:
 	$(SHELL) $(top_srcdir)/contrib/musl-build.sh musl
 	cd musl && $(MAKE) $(AM_MAKEFLAGS) check
 
-.PHONY: check-musl coverage coverage-report
+# The guards of commit-save removed one at a time, in a copy of the sources: are
+# the tests able to fail? Takes a while; leaves RESULTS.md in the build tree.
+mutants:
+	$(SHELL) $(top_srcdir)/tests/mutants/save.sh
+
+.PHONY: fault-full check-musl coverage coverage-report mutants
 
 CLEANFILES += coverage.txt
 clean-local:

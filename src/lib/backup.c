@@ -100,8 +100,10 @@ int lc_backup_choose(struct lc_backup *backup, const struct lc_place *place)
 
 static int copy_content(struct lc_stage *stage, int fd)
 {
-	if (lc_sys_lseek(fd, 0, SEEK_SET) < 0)
-		return -ESPIPE;
+	off_t at = lc_sys_lseek(fd, 0, SEEK_SET);
+
+	if (at < 0)
+		return (int)at;
 	return lc_copy_all(fd, stage->fd, &stage->end, -1);
 }
 
@@ -188,36 +190,69 @@ static int publish_once(struct lc_backup *backup)
 	return rc;
 }
 
+/* The errno says that there are no hard links here, or no more to this file. */
+static int no_link(int rc)
+{
+	return rc == -EPERM || rc == -EOPNOTSUPP || rc == -ENOSYS || rc == -EMLINK;
+}
+
+/*
+ * Without an exchange the older backup gets a second name before it is replaced,
+ * by which it can come back; without hard links it goes for good.
+ */
+static int publish_over(struct lc_backup *backup)
+{
+	struct lc_stage *stage = &backup->stage;
+	const int dir = stage->place->fd;
+	char spare[LC_NAME_SIZE];
+	int rc = lc_name_make(LC_NAME_STAGED, stage->place->inode, spare);
+	int linked;
+
+	if (!rc)
+		rc = lc_sys_link(dir, backup->name, dir, spare);
+	linked = rc == 0;
+	if (!linked && !no_link(rc))
+		return rc;
+	rc = lc_stage_replace(stage, backup->name);
+	if (rc && linked)
+		lc_sys_unlink(dir, spare);
+	if (rc)
+		return rc;
+	backup->state = linked ? LC_BACKUP_REPLACED : LC_BACKUP_KEPT;
+	if (linked)
+		lc_stage_take_name(stage, spare);
+	return 0;
+}
+
 int lc_backup_publish(struct lc_backup *backup)
 {
 	int tries, rc = -EEXIST;
 
 	for (tries = 0; (rc == -EEXIST || rc == -ENOENT) && tries < PUBLISH_TRIES; tries++)
 		rc = publish_once(backup);
-	if (rc == -ENOSYS) {
-		/* Without an exchange the older backup goes for good. */
-		rc = lc_stage_replace(&backup->stage, backup->name);
-		if (rc == 0)
-			backup->state = LC_BACKUP_KEPT;
-	}
-	return rc;
+	return rc == -ENOSYS ? publish_over(backup) : rc;
 }
 
 int lc_backup_keep(struct lc_backup *backup)
 {
-	int exchanged = backup->state == LC_BACKUP_EXCHANGED;
+	int older = backup->state == LC_BACKUP_EXCHANGED || backup->state == LC_BACKUP_REPLACED;
 
 	backup->state = LC_BACKUP_KEPT;
-	return exchanged ? lc_stage_unlink(&backup->stage) : 0;
+	return older ? lc_stage_unlink(&backup->stage) : 0;
 }
 
 void lc_backup_undo(struct lc_backup *backup)
 {
+	int rc = 0;
+
 	if (backup->state == LC_BACKUP_CREATED)
 		lc_sys_unlink(backup->stage.place->fd, backup->name);
-	else if (backup->state == LC_BACKUP_EXCHANGED &&
-	         lc_stage_exchange(&backup->stage, backup->name) != 0)
-		/* The older backup stays under our name rather than nowhere. */
+	else if (backup->state == LC_BACKUP_EXCHANGED)
+		rc = lc_stage_exchange(&backup->stage, backup->name);
+	else if (backup->state == LC_BACKUP_REPLACED)
+		rc = lc_stage_replace(&backup->stage, backup->name);
+	/* The older backup stays under our name rather than nowhere. */
+	if (rc)
 		lc_stage_forget_name(&backup->stage);
 	backup->state = LC_BACKUP_STAGED;
 }

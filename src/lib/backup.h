@@ -33,7 +33,13 @@ struct lc_backup {
 	int numbered;
 	/* "" if none was asked for */
 	char name[256];
-	enum { LC_BACKUP_STAGED, LC_BACKUP_CREATED, LC_BACKUP_EXCHANGED, LC_BACKUP_KEPT } state;
+	enum {
+		LC_BACKUP_STAGED,
+		LC_BACKUP_CREATED,
+		LC_BACKUP_EXCHANGED,
+		LC_BACKUP_REPLACED,
+		LC_BACKUP_KEPT
+	} state;
 };
 
 void lc_backup_init(struct lc_backup *backup);

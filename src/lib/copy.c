@@ -183,24 +183,42 @@ static int copy_data(struct copier *c, off_t end)
 	return 0;
 }
 
-/* Finds the next data at or after c->in, before end. Without holes all is data. */
-static int next_data(struct copier *c, off_t end, off_t *data, off_t *hole)
+/* There is no data behind c->in: a hole up to the end, which may have come nearer. */
+static int end_in_hole(const struct copier *c, off_t *end)
 {
+	struct stat st;
+	int rc = lc_sys_fstat(c->from, &st);
+
+	if (!rc && st.st_size < *end)
+		*end = st.st_size > c->in ? st.st_size : c->in;
+	return rc;
+}
+
+/*
+ * Finds the next data at or after c->in, before *end. Without holes all is
+ * data. *end shrinks with the file.
+ */
+static int next_data(struct copier *c, off_t *end, off_t *data, off_t *hole)
+{
+	int rc = 0;
+
 	*data = lc_sys_lseek(c->from, c->in, SEEK_DATA);
-	if (*data == -ENXIO || *data >= end) {
-		*data = *hole = end;
-		return 0;
+	if (*data == -ENXIO || *data >= *end) {
+		if (*data == -ENXIO)
+			rc = end_in_hole(c, end);
+		*data = *hole = *end;
+		return rc;
 	}
 	if (*data < 0) {
 		*data = c->in;
-		*hole = end;
+		*hole = *end;
 		return 0;
 	}
 	*hole = lc_sys_lseek(c->from, *data, SEEK_HOLE);
 	if (*hole < 0)
 		return (int)*hole;
-	if (*hole > end)
-		*hole = end;
+	if (*hole > *end)
+		*hole = *end;
 	return 0;
 }
 
@@ -211,7 +229,7 @@ static int copy_sparse(struct copier *c, off_t end)
 	int rc;
 
 	while (c->in < end) {
-		rc = next_data(c, end, &data, &hole);
+		rc = next_data(c, &end, &data, &hole);
 		if (rc)
 			return rc;
 		*c->out += data - c->in;
@@ -243,6 +261,7 @@ static int try_clone(struct copier *c, off_t size)
 static int copy_regular(struct copier *c, off_t size)
 {
 	struct stat st;
+	off_t at;
 	int rc;
 
 	if (try_clone(c, size) == 0) {
@@ -255,9 +274,8 @@ static int copy_regular(struct copier *c, off_t size)
 	if (rc || c->in < size)
 		return rc;
 	/* What was added meanwhile is read like a stream. */
-	if (lc_sys_lseek(c->from, c->in, SEEK_SET) < 0)
-		return -ESPIPE;
-	return copy_stream(c);
+	at = lc_sys_lseek(c->from, c->in, SEEK_SET);
+	return at < 0 ? (int)at : copy_stream(c);
 }
 
 static int copier_init(struct copier *c, int from, int to, off_t *offset, int cancel_fd)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #ifdef LC_COVERAGE
@@ -19,7 +20,7 @@
 void __gcov_dump(void);
 #endif
 
-#define FAULTS_MAX 4
+#define FAULTS_MAX 8
 #define ERRNO_MAX 200
 
 enum what { WHAT_ERRNO, WHAT_SHORT, WHAT_KILL };
@@ -37,11 +38,15 @@ static struct {
 	pthread_mutex_t mutex;
 	int ready;
 	int log;
+	int trace;
 	unsigned long calls;
+	unsigned long fired;
 	long open;
 	int count;
 	struct fault faults[FAULTS_MAX];
-} seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1};
+	void (*see)(void *context, const char *call);
+	void *see_context;
+} seam = {.mutex = PTHREAD_MUTEX_INITIALIZER, .log = -1, .trace = -1};
 
 /* A test with a typo in its fault must not pass as "nothing fired". */
 static void die(const char *why, const char *word)
@@ -104,28 +109,55 @@ static void log_line(const char *what, unsigned long number, const char *call, c
 		abort();
 }
 
-static void start(void)
+static void trace(const char *call, int fd, const char *name)
 {
-	const char *spec = getenv("COMMIT_FAULT");
-	const char *log = getenv("COMMIT_FAULT_LOG");
-	char copy[256];
+	char line[512];
+	struct stat st;
+	int length;
+
+	if (seam.trace < 0)
+		return;
+	if (fd < 0 || fstat(fd, &st) != 0)
+		st.st_ino = 0;
+	length = snprintf(line, sizeof line, "call %lu %s %llu %.300s\n", seam.calls, call,
+	                  (unsigned long long)st.st_ino, name ? name : "-");
+	if (write(seam.trace, line, (size_t)length) != length)
+		abort();
+}
+
+/* The descriptor of the file that the environment names, -1 if it names none. */
+static int open_log(const char *variable)
+{
+	const char *path = getenv(variable);
+	int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666) : -1;
+
+	if (path && fd < 0)
+		die(strerror(errno), path);
+	return fd;
+}
+
+static void parse_faults(const char *spec)
+{
+	char copy[512];
 	char *rest = NULL;
 	char *word;
 
-	seam.ready = 1;
-	if (log) {
-		seam.log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-		if (seam.log < 0)
-			die(strerror(errno), log);
-	}
-	if (!spec)
-		return;
-	snprintf(copy, sizeof copy, "%s", spec);
+	seam.count = 0;
+	memset(seam.faults, 0, sizeof seam.faults);
+	snprintf(copy, sizeof copy, "%s", spec ? spec : "");
 	for (word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
 		if (seam.count == FAULTS_MAX)
 			die("too many faults", spec);
 		parse_fault(&seam.faults[seam.count++], word);
 	}
+}
+
+static void start(void)
+{
+	seam.ready = 1;
+	seam.log = open_log("COMMIT_FAULT_LOG");
+	seam.trace = open_log("COMMIT_FAULT_TRACE");
+	parse_faults(getenv("COMMIT_FAULT"));
 }
 
 __attribute__((destructor)) static void finish(void)
@@ -148,6 +180,7 @@ static int matches(struct fault *fault, const char *call, size_t *length)
 
 static int fire(const struct fault *fault, const char *call, size_t *length)
 {
+	seam.fired++;
 	switch (fault->what) {
 	case WHAT_KILL:
 		log_line("fired", fault->seen, call, "kill");
@@ -169,24 +202,33 @@ static int fire(const struct fault *fault, const char *call, size_t *length)
 	return 0;
 }
 
-int lc_fault_length(const char *call, size_t *length)
+static int ask(const char *call, int fd, const char *name, size_t *length)
 {
 	int i, rc = 0;
 
+	if (seam.see)
+		seam.see(seam.see_context, call);
 	pthread_mutex_lock(&seam.mutex);
 	if (!seam.ready)
 		start();
 	seam.calls++;
-	for (i = 0; i < seam.count && rc == 0; i++)
-		if (matches(&seam.faults[i], call, length))
+	trace(call, fd, name);
+	/* All of them count the call, also behind one that fires. */
+	for (i = 0; i < seam.count; i++)
+		if (matches(&seam.faults[i], call, length) && rc == 0)
 			rc = fire(&seam.faults[i], call, length);
 	pthread_mutex_unlock(&seam.mutex);
 	return rc;
 }
 
-int lc_fault(const char *call)
+int lc_fault_length(const char *call, int fd, size_t *length)
 {
-	return lc_fault_length(call, NULL);
+	return ask(call, fd, NULL, length);
+}
+
+int lc_fault_on(const char *call, int fd, const char *name)
+{
+	return ask(call, fd, name, NULL);
 }
 
 int lc_fault_opened(int fd)
@@ -207,4 +249,30 @@ int lc_fault_closed(int fd)
 		pthread_mutex_unlock(&seam.mutex);
 	}
 	return fd;
+}
+
+void lc_fault_arm(const char *faults)
+{
+	pthread_mutex_lock(&seam.mutex);
+	if (!seam.ready)
+		start();
+	parse_faults(faults);
+	seam.fired = 0;
+	pthread_mutex_unlock(&seam.mutex);
+}
+
+unsigned long lc_fault_fired(void)
+{
+	return seam.fired;
+}
+
+long lc_fault_open(void)
+{
+	return seam.open;
+}
+
+void lc_fault_watch(void (*see)(void *context, const char *call), void *context)
+{
+	seam.see = see;
+	seam.see_context = context;
 }

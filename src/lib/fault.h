@@ -4,7 +4,7 @@
  *
  * In test builds (LC_FAULT) the environment chooses what happens:
  *
- *     COMMIT_FAULT=N:WHAT[:once|forever][:CALL][,...]     up to four faults
+ *     COMMIT_FAULT=N:WHAT[:once|forever][:CALL][,...]     up to eight faults
  *     COMMIT_FAULT_LOG=FILE
  *
  * At the Nth call (of the name CALL, if given; else of any name) WHAT happens:
@@ -12,6 +12,17 @@
  * "short" makes a read, write or copy do half of it. "forever" goes on from
  * there. The log gets a line "fired N CALL WHAT" for each, and at a normal
  * exit "calls N" and "leaked N", N the descriptors still open.
+ *
+ *     COMMIT_FAULT_TRACE=FILE
+ *
+ * gets a line "call N CALL INODE NAME" for every call, before it happens: INODE
+ * of the descriptor it works on, 0 if none, and the NAME it is given, "-" if
+ * none; of two descriptors or names it is the one that is changed. So tests can
+ * hold the order of calls against the rules.
+ *
+ * Unit tests choose by lc_fault_arm instead, one fault after the other in one
+ * process, and may look on: before a call a test can do what another process
+ * might have done there.
  *
  * In other builds everything here is nothing.
  */
@@ -22,15 +33,32 @@
 
 #ifdef LC_FAULT
 
-/* 0: go ahead; else the negative errno to fail with. */
-int lc_fault(const char *call);
+/*
+ * 0: go ahead; else the negative errno to fail with. What the call works on is
+ * for the trace: a descriptor, -1 if none, and a name or NULL.
+ */
+int lc_fault_on(const char *call, int fd, const char *name);
 
 /* The same for calls with a length, which may be cut down. */
-int lc_fault_length(const char *call, size_t *length);
+int lc_fault_length(const char *call, int fd, size_t *length);
+
+/* For calls that change nothing. */
+static inline int lc_fault(const char *call)
+{
+	return lc_fault_on(call, -1, NULL);
+}
 
 /* Bookkeeping of descriptors; both return fd. */
 int lc_fault_opened(int fd);
 int lc_fault_closed(int fd);
+
+/* Takes the place of COMMIT_FAULT; "" or NULL: none. Counting starts anew. */
+void lc_fault_arm(const char *faults);
+/* Faults that have fired since, and descriptors of sys that are open now. */
+unsigned long lc_fault_fired(void);
+long lc_fault_open(void);
+/* see is called before each call, no lock being held; NULL: nobody looks on. */
+void lc_fault_watch(void (*see)(void *context, const char *call), void *context);
 
 #else
 
@@ -40,10 +68,15 @@ static inline int lc_fault(const char *call)
 	return 0;
 }
 
-static inline int lc_fault_length(const char *call, size_t *length)
+static inline int lc_fault_on(const char *call, int fd, const char *name)
 {
-	(void)call;
-	(void)length;
+	(void)call, (void)fd, (void)name;
+	return 0;
+}
+
+static inline int lc_fault_length(const char *call, int fd, size_t *length)
+{
+	(void)call, (void)fd, (void)length;
 	return 0;
 }
 

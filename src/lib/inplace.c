@@ -152,16 +152,6 @@ static int add_digests(int fd, struct lc_journal *j, int cancel_fd)
 	                           cancel_fd);
 }
 
-int lc_inplace_reserve(const struct lc_journal *j, int target)
-{
-	int rc;
-
-	if (j->new_size <= j->old_size)
-		return 0;
-	rc = lc_sys_reserve(target, (off_t)j->old_size, (off_t)(j->new_size - j->old_size));
-	return rc == -EOPNOTSUPP || rc == -ENOSYS ? 0 : rc;
-}
-
 int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st,
                        struct lc_edit *edit, int cancel_fd)
 {
@@ -238,15 +228,30 @@ static int read_image(int fd, uint64_t start, uint64_t size, uint64_t at, unsign
 	return 0;
 }
 
-/* Each sector of [0, length) in now is the old one or the new one. */
+/*
+ * Old, or new, or new up to where a write ended and old from there: a write
+ * that is cut short by a limit or a full disk does not end with a sector.
+ */
+static int sector_known(const unsigned char *now, const unsigned char *old,
+                        const unsigned char *new, size_t count)
+{
+	size_t same = 0;
+
+	if (memcmp(now, old, count) == 0 || memcmp(now, new, count) == 0)
+		return 1;
+	while (now[same] == new[same])
+		same++;
+	return memcmp(now + same, old + same, count - same) == 0;
+}
+
+/* Each sector of [0, length) in now is known. */
 static int sectors_known(const struct images *images, size_t length)
 {
 	size_t at, count;
 
 	for (at = 0; at < length; at += LC_SECTOR) {
 		count = length - at < LC_SECTOR ? length - at : LC_SECTOR;
-		if (memcmp(images->now + at, images->old + at, count) != 0 &&
-		    memcmp(images->now + at, images->new + at, count) != 0)
+		if (!sector_known(images->now + at, images->old + at, images->new + at, count))
 			return 0;
 	}
 	return 1;
@@ -339,23 +344,37 @@ static int restore_metadata(const struct lc_journal *j, int target)
 }
 
 /*
+ * A file that gets smaller is cut before it is written: else the sector in
+ * which it will end had new bytes before old ones for a moment, and were we
+ * killed then, it would be taken for somebody else's.
+ */
+static int write_image(int fd, const struct lc_journal *j, int target, unsigned char *buffer)
+{
+	uint64_t at;
+	off_t to = 0;
+	size_t count;
+	int rc = 0;
+
+	for (at = 0; !rc && at < j->new_size; at += count) {
+		count = j->new_size - at < BUFFER_SIZE ? (size_t)(j->new_size - at) : BUFFER_SIZE;
+		rc = read_image(fd, j->new_offset, j->new_size, at, buffer);
+		if (!rc && at == 0 && j->new_size < j->old_size)
+			rc = lc_sys_ftruncate(target, (off_t)j->new_size);
+		if (!rc)
+			rc = lc_copy_bytes(target, &to, buffer, count);
+	}
+	return rc;
+}
+
+/*
  * All of it is written, also what seems to be new already: after a failed
  * flush the page cache shows what the disk does not have.
  */
 int lc_inplace_apply(int fd, const struct lc_journal *j, int target, int force)
 {
 	unsigned char *buffer = malloc(BUFFER_SIZE);
-	uint64_t at;
-	off_t to = 0;
-	size_t count;
-	int rc = buffer ? 0 : -ENOMEM;
+	int rc = buffer ? write_image(fd, j, target, buffer) : -ENOMEM;
 
-	for (at = 0; !rc && at < j->new_size; at += count) {
-		count = j->new_size - at < BUFFER_SIZE ? (size_t)(j->new_size - at) : BUFFER_SIZE;
-		rc = read_image(fd, j->new_offset, j->new_size, at, buffer);
-		if (!rc)
-			rc = lc_copy_bytes(target, &to, buffer, count);
-	}
 	free(buffer);
 	if (!rc)
 		rc = lc_sys_ftruncate(target, (off_t)j->new_size);
@@ -370,13 +389,14 @@ int lc_inplace_apply(int fd, const struct lc_journal *j, int target, int force)
 static int open_target(const struct lc_inplace_case *found)
 {
 	const int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+	struct commit_error err;
 	struct lc_place place;
 	int fd;
 
 	if (found->journal.flags & LC_JOURNAL_BESIDE)
 		return lc_sys_open(found->home->fd, found->journal.target, flags);
-	if (lc_dir_resolve(found->journal.target, COMMIT_SYMLINK_REPLACE, &place, NULL) != 0)
-		return -ENOENT;
+	if (lc_dir_resolve(found->journal.target, COMMIT_SYMLINK_REPLACE, &place, &err) != 0)
+		return -err.errnum;
 	fd = lc_sys_open(place.fd, place.name, flags);
 	lc_dir_release(&place);
 	return fd;
@@ -401,7 +421,7 @@ int lc_inplace_examine(struct lc_inplace_case *found)
 	if (rc)
 		return rc;
 	rc = found->target = open_target(found);
-	if (rc == -ENOENT || rc == -ELOOP || rc == -ENXIO || rc == -EISDIR)
+	if (rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP || rc == -ENXIO || rc == -EISDIR)
 		return conflict(found, "the edited file is gone or no regular file any more");
 	if (rc < 0)
 		return rc;

@@ -7,7 +7,7 @@
  *
  *     lc_inplace_prepare(&stage, target, &edit, ...);   old image, header
  *     lc_stage_flush(&stage, 1);
- *     lc_inplace_reserve(&edit.journal, target);
+ *     lc_inplace_reserve(&edit, target);
  *     lc_stage_create(&stage, edit.name);               commit
  *     flush of the journal's directory
  *     lc_inplace_apply(journal, &edit.journal, target); idempotent
@@ -32,6 +32,10 @@ struct lc_edit {
 	struct lc_journal journal;
 	/* the journal's name once it is committed */
 	char name[LC_NAME_SIZE];
+	/* room was reserved in the target: how it looked before and just after */
+	int has_reserved;
+	struct stat before;
+	struct stat reserved;
 };
 
 /*
@@ -58,10 +62,19 @@ int lc_inplace_prepare(struct lc_stage *stage, int target, const struct stat *st
                        struct lc_edit *edit, int cancel_fd);
 
 /*
- * Reserves space for a target that grows: what fails for lack of space shall
- * fail before the commit. The target's ctime and blocks tell of it.
+ * What fails for lack of space shall fail before the commit: makes room in the
+ * target for what is added and for what falls into holes. Where that is
+ * unknown, or would cost the file a privilege, it does nothing. The target's
+ * ctime and blocks tell of it.
  */
-int lc_inplace_reserve(const struct lc_journal *journal, int target);
+int lc_inplace_reserve(struct lc_edit *edit, int target);
+
+/*
+ * An edit that was not committed gives its room back, unless somebody has
+ * written the file since; fd holds the images. Does nothing if none was
+ * reserved.
+ */
+void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target);
 
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);

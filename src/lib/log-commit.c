@@ -34,7 +34,6 @@ void lc_commit_check_release(struct lc_commit_check *check)
 void lc_commit_check_add(struct lc_commit_check *check, uint64_t transaction,
                          const unsigned char *bytes, size_t length)
 {
-	/* A batch is contiguous: another transaction's record begins another batch. */
 	if (transaction != check->transaction)
 		restart(check, transaction);
 	lc_digest_update(check->stream, bytes, length);
@@ -55,11 +54,30 @@ void lc_commit_check_fill(struct lc_commit_check *check, uint64_t transaction,
 	restart(check, 0);
 }
 
-int lc_commit_check_fits(struct lc_commit_check *check, const struct lc_record *record)
+/*
+ * The count tells which records are meant: the same transaction may have others
+ * before them, from a batch of its own or from one that was torn. None of them
+ * is a commit record, so each record is taken in once at most.
+ */
+int lc_commit_check_fits(struct lc_commit_check *check, const struct lc_record *list, size_t at)
 {
+	const struct lc_record *commit = &list[at];
 	unsigned char wanted[LC_COMMIT_PAYLOAD];
+	uint32_t count;
+	size_t i;
 
-	lc_commit_check_fill(check, record->transaction, wanted);
-	return record->length == sizeof wanted &&
-	       memcmp(record->payload, wanted, sizeof wanted) == 0;
+	if (commit->length != sizeof wanted)
+		return 0;
+	count = lc_get_le32(commit->payload + AT_COUNT);
+	if (count > at)
+		return 0;
+	restart(check, commit->transaction);
+	for (i = at - count; i < at; i++) {
+		if (list[i].type == LC_LOG_COMMIT || list[i].transaction != commit->transaction)
+			return 0;
+		lc_commit_check_add(check, list[i].transaction, list[i].payload - LC_RECORD_HEAD,
+		                    LC_RECORD_HEAD + (size_t)list[i].length);
+	}
+	lc_commit_check_fill(check, commit->transaction, wanted);
+	return memcmp(commit->payload, wanted, sizeof wanted) == 0;
 }

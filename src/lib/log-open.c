@@ -13,10 +13,13 @@
 struct reading {
 	struct lc_log *log;
 	struct lc_log_report *report;
-	/* end of the records in the segment read last */
-	struct lc_segment_end end;
-	/* the page cache shows something else than the device has */
-	int stale_cache;
+	/* the highest number of a segment that has a file */
+	uint64_t highest;
+	/* where the records read so far end, and the last of them */
+	uint64_t end;
+	uint64_t last;
+	/* the last segment cannot be gone on with */
+	int spoilt;
 };
 
 static int damaged(struct reading *r, uint64_t position)
@@ -25,72 +28,94 @@ static int damaged(struct reading *r, uint64_t position)
 	return -EBADMSG;
 }
 
-static int read_records(struct reading *r, struct lc_segment *segment)
+/* Does what stands behind the last good record, if anything, say that there was more? */
+static int check_tail(struct reading *r, const struct lc_segment *segment,
+                      const struct lc_log_image *image, const struct lc_segment_records *records)
 {
-	struct lc_segment_image image;
-	uint64_t previous = r->report->segments == 0 ? LC_LOG_ANY : r->end.last;
+	uint64_t claimed;
+	int rc = lc_segment_claims(segment, image, records, &claimed);
+
+	if (rc || claimed > records->end)
+		return damaged(r, records->end);
+	r->report->dropped = lc_log_nonzero(image, LC_LOG_BLOCK + (records->end - segment->first));
+	r->spoilt = r->report->dropped > 0 || image->file_size < segment->size;
+	if (r->spoilt || r->log->options.look_only)
+		return 0;
+	/* After a failed flush the cache shows what the device has never got. */
+	rc = lc_segment_cache_agrees(segment, image);
+	r->spoilt = rc == 0;
+	return rc < 0 ? rc : 0;
+}
+
+/* next is the segment behind this one, NULL if this is the last. */
+static int read_records(struct reading *r, const struct lc_segment *segment,
+                        const struct lc_segment *next)
+{
+	struct lc_segment_records records;
+	struct lc_log_image image;
 	int rc = lc_segment_load(r->log->dirfd, segment, &image);
 
 	if (rc)
 		return rc;
-	lc_segment_find_end(segment, &image, segment->first, previous, &r->end);
-	rc = lc_segment_cache_agrees(segment, &image);
-	lc_segment_unload(&image);
-	if (rc < 0)
-		return rc;
-	r->stale_cache = rc == 0;
-	r->report->records += r->end.records;
+	rc = lc_segment_read(segment, &image, next ? next->previous : LC_LOG_ALL, &records);
+	/* This one has ended where the next one starts. */
+	if (!rc && next &&
+	    (lc_log_align(records.end, LC_LOG_BLOCK) != next->first ||
+	     next->epoch < segment->epoch))
+		rc = -EBADMSG;
+	if (rc == -EBADMSG)
+		rc = damaged(r, records.end);
+	else if (!rc && !next)
+		rc = check_tail(r, segment, &image, &records);
+	r->end = records.end;
+	r->last = records.last;
+	r->report->records += records.count;
 	r->report->segments++;
-	if (r->end.last == LC_LOG_ANY)
-		r->end.last = 0;
-	return r->end.claimed > r->end.position ? damaged(r, r->end.position) : 0;
+	lc_segment_records_release(&records);
+	lc_log_unload(&image);
+	return rc;
 }
 
-/* The segment before this one has ended where this one starts. */
-static int check_seam(struct reading *r, const struct lc_segment *segment)
+/* 1: *segment is the one with that number; 0: the log ends before it. */
+static int look_at(struct reading *r, uint64_t number, struct lc_segment *segment)
 {
-	if (r->report->segments == 0)
-		return 0;
-	if (lc_log_align(r->end.position, LC_LOG_BLOCK) != segment->first)
-		return damaged(r, r->end.position);
-	return 0;
-}
+	struct lc_log *log = r->log;
+	int first = number == log->super.segment;
+	int rc;
 
-/* A segment without a header was made ahead of use and holds nothing. */
-static int remove_unbegun(struct reading *r, uint64_t number)
-{
-	char name[LC_LOG_NAME_SIZE];
-
-	if (r->log->options.look_only)
+	if (!first && number > r->highest)
 		return 0;
-	lc_segment_name(number, name);
-	return lc_sys_unlink(r->log->dirfd, name);
+	rc = lc_segment_open(log->dirfd, number, log->options.look_only, segment);
+	if (rc == 0)
+		return 1;
+	/* Made ahead of its first record, and nothing more. */
+	if (rc == -ENODATA && !first && number == r->highest)
+		return 0;
+	if (rc == -ENOENT || rc == -ENODATA || rc == -EBADMSG)
+		return damaged(r, first ? log->super.tail : log->current.first);
+	return rc;
 }
 
 static int read_segments(struct reading *r)
 {
 	struct lc_log *log = r->log;
-	struct lc_segment segment;
-	uint64_t number;
-	int rc = 0;
+	struct lc_segment next;
+	int rc = look_at(r, log->super.segment, &log->current);
 
-	for (number = log->super.segment; !rc; number++) {
-		rc = lc_segment_open(log->dirfd, number, log->options.look_only, &segment);
-		if (rc == -ENOENT && number > log->super.segment)
-			return 0;
-		if (rc == -ENODATA && number > log->super.segment)
-			return remove_unbegun(r, number);
-		if (rc == -ENOENT || rc == -ENODATA || rc == -EBADMSG)
-			return damaged(r, r->end.position);
+	if (rc < 0)
+		return rc;
+	if (log->super.tail < log->current.first)
+		return damaged(r, log->super.tail);
+	for (;;) {
+		rc = look_at(r, log->current.number + 1, &next);
+		if (rc <= 0)
+			return rc ? rc : read_records(r, &log->current, NULL);
+		rc = read_records(r, &log->current, &next);
+		lc_sys_drop(&log->current.fd);
+		log->current = next;
 		if (rc)
 			return rc;
-		lc_sys_drop(&log->current.fd);
-		rc = check_seam(r, &segment);
-		log->current = segment;
-		if (!rc)
-			rc = read_records(r, &segment);
 	}
-	return rc;
 }
 
 /*
@@ -101,41 +126,49 @@ static int begin_epoch(struct reading *r)
 {
 	struct lc_log *log = r->log;
 	struct lc_segment next;
-	uint64_t first = lc_log_align(r->end.position, LC_LOG_BLOCK);
+	uint64_t first = lc_log_align(r->end, LC_LOG_BLOCK);
 	int rc;
 
+	if (first > LC_LOG_FIRST_MAX)
+		return -EFBIG;
 	rc = lc_segment_make(log->dirfd, log->current.number + 1, log->options.segment_size, &next);
-	if (!rc)
-		rc = lc_segment_begin(&next, first, log->current.epoch + 1);
-	if (!rc)
-		rc = lc_sys_fdatasync(next.fd);
+	if (rc)
+		return rc;
+	rc = lc_segment_begin(&next, first, r->last, log->current.epoch + 1);
 	if (rc) {
 		lc_sys_drop(&next.fd);
 		return rc;
 	}
-	r->report->dropped = first - r->end.position;
 	lc_sys_drop(&log->current.fd);
 	log->current = next;
 	log->next = first;
 	return 0;
 }
 
+/* All that is read has been read: from here on things may be changed. */
 static int settle(struct reading *r)
 {
 	struct lc_log *log = r->log;
-	int rc = 0;
+	int rc;
 
-	log->next = log->scan_end = r->end.position;
-	log->last = r->end.last;
+	log->next = r->end;
+	log->last = log->scan_last = r->last;
+	log->scan_segment = log->current.number;
 	log->tail = log->super.tail;
-	log->oldest = log->super.segment;
+	log->durable = log->started = log->next;
 	if (log->options.look_only)
 		return 0;
-	/* A record that was read need not be durable: the device has a cache too. */
-	if (r->report->records > 0)
-		rc = lc_sys_fdatasync(log->current.fd);
-	if (!rc && (r->end.dirty || r->stale_cache))
+	/* What was read need not be durable: the device has a cache too. */
+	rc = lc_sys_fdatasync(log->current.fd);
+	if (!rc && r->highest > log->current.number)
+		rc = lc_segment_remove(log->dirfd, r->highest);
+	if (!rc && r->spoilt)
 		rc = begin_epoch(r);
+	if (!rc && log->super.alone)
+		rc = lc_super_write(log->dirfd, &log->super);
+	/* Leftovers of a trim; they harm nobody. */
+	if (!rc)
+		lc_segment_sweep(log->dirfd, log->super.floor);
 	log->durable = log->started = log->next;
 	return rc;
 }
@@ -148,34 +181,65 @@ static struct lc_log *new_log(int dirfd, const struct lc_log_options *options)
 		return NULL;
 	log->dirfd = dirfd;
 	log->options = *options;
-	log->current.fd = log->spare.fd = -1;
+	log->current.fd = -1;
 	pthread_mutex_init(&log->mutex, NULL);
 	pthread_cond_init(&log->flushed, NULL);
 	return log;
 }
 
-int lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log **out,
+int lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log **log,
                 struct lc_log_report *report)
 {
-	struct lc_log_report unwanted;
+	struct lc_log_report unwanted = {0};
 	struct reading r = {.report = report ? report : &unwanted};
-	int rc;
+	int rc = lc_log_options_check(options);
 
 	memset(r.report, 0, sizeof *r.report);
+	if (rc)
+		return rc;
 	r.log = new_log(dirfd, options);
 	if (!r.log)
 		return -ENOMEM;
 	rc = lc_super_read(dirfd, &r.log->super);
 	if (!rc)
+		rc = lc_segment_highest(dirfd, &r.highest);
+	if (!rc)
 		rc = read_segments(&r);
-	if (!rc && r.end.position < r.log->super.tail)
-		rc = damaged(&r, r.end.position);
+	if (!rc && r.end < r.log->super.tail)
+		rc = damaged(&r, r.end);
 	if (!rc)
 		rc = settle(&r);
 	if (rc)
 		lc_log_close(r.log);
 	else
-		*out = r.log;
+		*log = r.log;
+	return rc;
+}
+
+/*
+ * There are no superblocks. What a create that was interrupted has left is one
+ * segment without records; anything else was a log.
+ */
+static int check_empty(int dirfd)
+{
+	struct lc_segment segment;
+	struct lc_log_image image;
+	uint64_t highest;
+	int rc = lc_segment_highest(dirfd, &highest);
+
+	if (rc || highest == 0)
+		return rc;
+	if (highest > 1)
+		return -EBADMSG;
+	rc = lc_segment_open(dirfd, highest, 1, &segment);
+	if (rc)
+		return rc == -ENODATA ? 0 : rc;
+	lc_sys_drop(&segment.fd);
+	rc = lc_segment_load(dirfd, &segment, &image);
+	if (rc)
+		return rc;
+	rc = lc_log_nonzero(&image, LC_LOG_BLOCK) ? -EBADMSG : 0;
+	lc_log_unload(&image);
 	return rc;
 }
 
@@ -183,121 +247,20 @@ int lc_log_create(int dirfd, const struct lc_log_options *options)
 {
 	struct lc_super super = {.generation = 0, .segment = 1, .tail = LC_LOG_START};
 	struct lc_segment first;
-	int rc = lc_segment_make(dirfd, super.segment, options->segment_size, &first);
+	int rc = lc_log_options_check(options);
 
 	if (rc)
 		return rc;
-	rc = lc_segment_begin(&first, LC_LOG_START, 1);
+	rc = lc_super_exists(dirfd);
+	if (rc)
+		return rc < 0 ? rc : -EEXIST;
+	rc = check_empty(dirfd);
 	if (!rc)
-		rc = lc_sys_fdatasync(first.fd);
+		rc = lc_segment_make(dirfd, super.segment, options->segment_size, &first);
+	if (rc)
+		return rc;
+	rc = lc_segment_begin(&first, LC_LOG_START, 0, 1);
 	lc_sys_drop(&first.fd);
 	/* The superblocks come last: without them there is no log. */
-	if (!rc)
-		rc = lc_super_create(dirfd, &super);
-	return rc ? rc : lc_sys_fsync(dirfd);
-}
-
-struct pass {
-	struct lc_log *log;
-	int (*visit)(void *context, const struct lc_record *record);
-	void *context;
-	enum lc_log_order order;
-	struct lc_commit_check check;
-	uint64_t previous;
-};
-
-/* A commit record that does not fit its batch commits nothing. */
-static int verify(struct pass *pass, const struct lc_record *record)
-{
-	const unsigned char *bytes = record->payload - LC_RECORD_HEAD;
-
-	if (record->type == LC_LOG_COMMIT)
-		return lc_commit_check_fits(&pass->check, record) ? 0 : -EBADMSG;
-	lc_commit_check_add(&pass->check, record->transaction, bytes,
-	                    lc_record_size(record->length));
-	return 0;
-}
-
-/* The records of one segment, in the order they stand in it. */
-static int collect(struct pass *pass, const struct lc_segment *segment,
-                   const struct lc_segment_image *image, struct lc_record **list, size_t *count)
-{
-	uint64_t position = segment->first;
-	size_t room = 0;
-	struct lc_record record, *bigger;
-	int rc = 0;
-
-	*list = NULL;
-	*count = 0;
-	while (!rc && position < pass->log->scan_end &&
-	       lc_segment_next(segment, image, pass->previous, &position, &record)) {
-		pass->previous = record.position;
-		rc = verify(pass, &record);
-		if (*count == room) {
-			room = room ? 2 * room : 64;
-			bigger = realloc(*list, room * sizeof **list);
-			if (!bigger)
-				return -ENOMEM;
-			*list = bigger;
-		}
-		(*list)[(*count)++] = record;
-	}
-	return rc;
-}
-
-static int visit_list(struct pass *pass, const struct lc_record *list, size_t count)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < count && !rc; i++) {
-		const struct lc_record *record =
-		        &list[pass->order == LC_LOG_FORWARD ? i : count - 1 - i];
-
-		if (record->position >= pass->log->tail)
-			rc = pass->visit(pass->context, record);
-	}
-	return rc;
-}
-
-static int scan_segment(struct pass *pass, uint64_t number)
-{
-	struct lc_segment segment;
-	struct lc_segment_image image;
-	struct lc_record *list;
-	size_t count;
-	int rc = lc_segment_open(pass->log->dirfd, number, 1, &segment);
-
-	if (rc)
-		return rc;
-	rc = lc_segment_load(pass->log->dirfd, &segment, &image);
-	lc_sys_drop(&segment.fd);
-	if (rc)
-		return rc;
-	if (pass->order == LC_LOG_BACKWARD)
-		pass->previous = LC_LOG_ANY;
-	rc = collect(pass, &segment, &image, &list, &count);
-	if (!rc)
-		rc = visit_list(pass, list, count);
-	free(list);
-	lc_segment_unload(&image);
-	return rc;
-}
-
-int lc_log_scan(struct lc_log *log, enum lc_log_order order,
-                int (*visit)(void *context, const struct lc_record *record), void *context)
-{
-	struct pass pass = {.log = log,
-	                    .visit = visit,
-	                    .context = context,
-	                    .order = order,
-	                    .previous = LC_LOG_ANY};
-	uint64_t i, count = log->current.number - log->oldest + 1;
-	int rc = lc_commit_check_init(&pass.check);
-
-	for (i = 0; i < count && !rc; i++)
-		rc = scan_segment(&pass, order == LC_LOG_FORWARD ? log->oldest + i
-		                                                 : log->current.number - i);
-	lc_commit_check_release(&pass.check);
-	return rc;
+	return rc ? rc : lc_super_create(dirfd, &super);
 }

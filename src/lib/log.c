@@ -19,17 +19,21 @@ void lc_log_options_init(struct lc_log_options *options)
 	options->block = LC_LOG_BLOCK;
 }
 
+int lc_log_options_check(const struct lc_log_options *options)
+{
+	if (options->block < LC_RECORD_ALIGN || options->block > LC_LOG_BLOCK ||
+	    (options->block & (options->block - 1)) != 0)
+		return -EINVAL;
+	if (options->segment_size < 2 * LC_LOG_BLOCK ||
+	    options->segment_size > LC_LOG_SEGMENT_MAX || options->segment_size % LC_LOG_BLOCK != 0)
+		return -EINVAL;
+	return 0;
+}
+
 void lc_log_close(struct lc_log *log)
 {
-	char name[LC_LOG_NAME_SIZE];
-
 	if (!log)
 		return;
-	if (log->spare.fd >= 0) {
-		lc_segment_name(log->spare.number, name);
-		lc_sys_unlink(log->dirfd, name);
-	}
-	lc_sys_drop(&log->spare.fd);
 	lc_sys_drop(&log->current.fd);
 	pthread_cond_destroy(&log->flushed);
 	pthread_mutex_destroy(&log->mutex);
@@ -63,6 +67,13 @@ static uint64_t room(const struct lc_log *log)
 	return next < limit ? limit - next : 0;
 }
 
+static int usable(const struct lc_log *log)
+{
+	if (log->options.look_only)
+		return -EROFS;
+	return log->failed ? -EIO : 0;
+}
+
 /* With the mutex held. Waits for a leader at work, then flushes itself. */
 static int force_all(struct lc_log *log)
 {
@@ -83,60 +94,47 @@ static int force_all(struct lc_log *log)
 	return 0;
 }
 
-static int make_spare(struct lc_log *log, uint64_t bytes)
+/* Goes on in another segment. Everything in this one is durable before that one begins. */
+static int change_segment(struct lc_log *log, uint64_t bytes)
 {
 	uint64_t size = lc_log_align(bytes, LC_LOG_BLOCK) + LC_LOG_BLOCK;
-	char name[LC_LOG_NAME_SIZE];
+	uint64_t first = lc_log_align(log->next, LC_LOG_BLOCK);
+	struct lc_segment next;
 	int rc;
 
+	if (bytes > LC_LOG_SEGMENT_MAX || size > LC_LOG_SEGMENT_MAX || first > LC_LOG_FIRST_MAX)
+		return -EFBIG;
 	if (size < log->options.segment_size)
 		size = log->options.segment_size;
-	if (log->spare.fd >= 0 && log->spare.size >= size)
-		return 0;
-	if (log->spare.fd >= 0) {
-		lc_sys_drop(&log->spare.fd);
-		lc_segment_name(log->spare.number, name);
-		rc = lc_sys_unlink(log->dirfd, name);
-		if (rc)
-			return rc;
+	rc = force_all(log);
+	if (!rc)
+		rc = lc_segment_make(log->dirfd, log->current.number + 1, size, &next);
+	if (rc)
+		return rc;
+	first = lc_log_align(log->next, LC_LOG_BLOCK);
+	rc = lc_segment_begin(&next, first, log->last, log->current.epoch);
+	if (rc) {
+		/* Its header may be there or not: nothing may follow in this one either. */
+		log->failed = 1;
+		lc_sys_drop(&next.fd);
+		return rc;
 	}
-	return lc_segment_make(log->dirfd, log->current.number + 1, size, &log->spare);
+	lc_sys_drop(&log->current.fd);
+	log->current = next;
+	log->next = log->durable = log->started = first;
+	return 0;
 }
 
 int lc_log_reserve(struct lc_log *log, uint64_t bytes)
 {
-	int rc = 0;
+	int rc;
 
 	pthread_mutex_lock(&log->mutex);
-	if (log->failed)
-		rc = -EIO;
-	else if (room(log) < bytes)
-		rc = make_spare(log, bytes);
+	rc = usable(log);
+	if (!rc && room(log) < bytes)
+		rc = change_segment(log, bytes);
 	pthread_mutex_unlock(&log->mutex);
 	return rc;
-}
-
-/* Goes on in another segment. Everything in this one is durable before that one begins. */
-static int change_segment(struct lc_log *log, uint64_t bytes)
-{
-	uint64_t first;
-	int rc = force_all(log);
-
-	if (!rc)
-		rc = make_spare(log, bytes);
-	if (rc)
-		return rc;
-	first = lc_log_align(log->next, LC_LOG_BLOCK);
-	rc = lc_segment_begin(&log->spare, first, log->current.epoch);
-	if (rc) {
-		log->failed = 1;
-		return rc;
-	}
-	lc_sys_drop(&log->current.fd);
-	log->current = log->spare;
-	log->spare.fd = -1;
-	log->next = log->durable = log->started = first;
-	return 0;
 }
 
 /* The bytes of a batch as they will stand at a position. */
@@ -170,7 +168,8 @@ static void encode_entry(struct encoding *e, const struct lc_log_entry *entry)
 	}
 	size = lc_record_seal(at, &record);
 	if (entry->type != LC_LOG_COMMIT)
-		lc_commit_check_add(&e->check, entry->transaction, at, size);
+		lc_commit_check_add(&e->check, entry->transaction, at,
+		                    LC_RECORD_HEAD + (size_t)entry->length);
 	e->last = record.position;
 	e->length += size;
 }
@@ -185,7 +184,7 @@ static int write_batch(struct lc_log *log, const struct lc_log_entry *batch, siz
 
 	if (rc)
 		return rc;
-	e.bytes = malloc((size_t)size);
+	e.bytes = size > 0 ? malloc((size_t)size) : NULL;
 	rc = e.bytes ? 0 : -ENOMEM;
 	for (i = 0; i < count && !rc; i++)
 		encode_entry(&e, &batch[i]);
@@ -203,17 +202,29 @@ static int write_batch(struct lc_log *log, const struct lc_log_entry *batch, siz
 	return rc;
 }
 
+static int check_batch(const struct lc_log_entry *batch, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (batch[i].type == 0 ||
+		    (batch[i].length > 0 && !batch[i].payload && batch[i].type != LC_LOG_COMMIT))
+			return -EINVAL;
+	return 0;
+}
+
 int lc_log_append(struct lc_log *log, const struct lc_log_entry *batch, size_t count, uint64_t *end)
 {
 	uint64_t size = lc_log_batch_size(log, batch, count);
-	int rc = 0;
+	int rc = check_batch(batch, count);
 
+	if (rc)
+		return rc;
 	pthread_mutex_lock(&log->mutex);
-	if (log->failed)
-		rc = -EIO;
-	if (!rc && room(log) < size)
+	rc = usable(log);
+	if (!rc && count > 0 && room(log) < size)
 		rc = change_segment(log, size);
-	if (!rc)
+	if (!rc && count > 0)
 		rc = write_batch(log, batch, count, size);
 	if (!rc)
 		*end = log->next;
@@ -246,27 +257,29 @@ int lc_log_force(struct lc_log *log, uint64_t end)
 	int rc = 0;
 
 	pthread_mutex_lock(&log->mutex);
+	if (end > log->next)
+		end = log->next;
 	while (log->durable < end && !log->failed) {
 		if (log->flushing)
 			pthread_cond_wait(&log->flushed, &log->mutex);
 		else
 			lead(log);
 	}
-	if (log->durable < end)
+	if (log->durable < end || (end == 0 && log->failed))
 		rc = -EIO;
 	pthread_mutex_unlock(&log->mutex);
 	return rc;
 }
 
-/* The number of the segment that holds the position, among those that are there. */
-static int segment_of(struct lc_log *log, uint64_t position, uint64_t *number)
+/* The number of the segment that holds the position, among those that count. */
+static int segment_of(const struct lc_log *log, uint64_t position, uint64_t *number)
 {
 	struct lc_segment segment;
 	uint64_t next;
 	int rc;
 
-	*number = log->oldest;
-	for (next = log->oldest + 1; next <= log->current.number; next++) {
+	*number = log->super.segment;
+	for (next = log->super.segment + 1; next <= log->current.number; next++) {
 		rc = lc_segment_open(log->dirfd, next, 1, &segment);
 		if (rc)
 			return rc;
@@ -278,40 +291,40 @@ static int segment_of(struct lc_log *log, uint64_t position, uint64_t *number)
 	return 0;
 }
 
-static int drop_segments(struct lc_log *log, uint64_t keep)
+/*
+ * The superblock that is not overwritten still counts older segments; they stay
+ * until it has been overwritten too, so that each is enough to open the log.
+ */
+static int advance(struct lc_log *log, uint64_t segment)
 {
-	char name[LC_LOG_NAME_SIZE];
-	int rc = 0;
+	struct lc_super next = log->super;
+	int rc;
 
-	while (!rc && log->oldest < keep) {
-		lc_segment_name(log->oldest, name);
-		rc = lc_sys_unlink(log->dirfd, name);
-		if (!rc)
-			log->oldest++;
-	}
-	return rc;
+	next.segment = segment;
+	next.tail = log->tail;
+	next.floor = log->super.segment;
+	rc = lc_super_write(log->dirfd, &next);
+	if (rc)
+		return rc;
+	log->super = next;
+	return lc_segment_sweep(log->dirfd, next.floor);
 }
 
 int lc_log_trim(struct lc_log *log, uint64_t position)
 {
 	uint64_t keep;
-	int rc = 0;
+	int rc;
 
 	pthread_mutex_lock(&log->mutex);
+	rc = usable(log);
 	if (position > log->durable)
 		position = log->durable;
-	if (position > log->tail)
+	if (!rc && position > log->tail)
 		log->tail = position;
-	if (log->oldest < log->current.number) {
+	if (!rc)
 		rc = segment_of(log, log->tail, &keep);
-		if (!rc && keep > log->oldest) {
-			log->super.segment = keep;
-			log->super.tail = log->tail;
-			rc = lc_super_write(log->dirfd, &log->super);
-			if (!rc)
-				rc = drop_segments(log, keep);
-		}
-	}
+	if (!rc && (keep > log->super.segment || log->super.floor < keep))
+		rc = advance(log, keep);
 	pthread_mutex_unlock(&log->mutex);
 	return rc;
 }

@@ -181,8 +181,11 @@ static int copy_one(struct transfer *t, const char *name, void *value)
 	int rc;
 
 	if (is_acl(name)) {
-		if (!keeps(t, COMMIT_KEEP_ACL))
+		/* Left behind on purpose it leaves its mask in the mode all the same. */
+		if (!keeps(t, COMMIT_KEEP_ACL)) {
+			t->acl_lost = 1;
 			return 0;
+		}
 		rc = strcmp(name, ACL_NAME) == 0 ? lc_sys_copy_acl(t->from, t->to)
 		                                 : copy_value(t, name, value);
 		if (!rc)
@@ -233,10 +236,13 @@ static int apply_attributes(struct transfer *t)
 	ssize_t length;
 	int rc;
 
-	/* The staged file first: an ACL that it inherited must go before one is copied. */
+	/*
+	 * The staged file first: an ACL that it inherited must go before one is
+	 * copied, and also where it cannot be told whether there is one.
+	 */
 	length = list_names(t->to, &list);
 	free(list);
-	rc = length > 0 ? drop_inherited_acl(t) : 0;
+	rc = length != 0 ? drop_inherited_acl(t) : 0;
 	if (rc || t->from < 0)
 		return rc;
 	length = list_names(t->from, &list);
@@ -261,7 +267,7 @@ static mode_t final_mode(const struct transfer *t, const struct stat *now, mode_
 
 	if (!same_owner || !same_group)
 		mode &= ~SET_ID;
-	if (t->group_lost || t->acl_lost)
+	if (keeps(t, COMMIT_KEEP_MODE) && (t->group_lost || t->acl_lost))
 		mode = (mode & ~(mode_t)S_IRWXG) | ((mode & S_IRWXO) << 3);
 	return (mode & t->plan->mode_and) | t->plan->mode_or;
 }

@@ -57,26 +57,42 @@ size_t lc_record_seal(unsigned char *buffer, const struct lc_record *record)
 	return size;
 }
 
-int lc_record_open(const unsigned char *buffer, size_t size, struct lc_record *record)
+static int all_zero(const unsigned char *bytes, size_t length)
 {
-	uint32_t length;
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+}
 
+int lc_record_peek(const unsigned char *buffer, size_t size, struct lc_record *record)
+{
 	if (size < LC_RECORD_HEAD)
 		return -EAGAIN;
-	length = lc_get_le32(buffer + AT_LENGTH);
-	if (lc_get_le32(buffer + AT_TYPE) == 0)
-		return length == 0 && lc_get_le64(buffer + AT_SUM) == 0 ? -ENODATA : -EBADMSG;
-	if (lc_record_size(length) > size)
+	if (all_zero(buffer, LC_RECORD_HEAD))
+		return -ENODATA;
+	/* Not by lc_record_size, which overflows where size_t is short. */
+	if (lc_get_le32(buffer + AT_LENGTH) > size - LC_RECORD_HEAD)
 		return -EAGAIN;
-	if (lc_get_le64(buffer + AT_SUM) != checksum(buffer, length))
-		return -EBADMSG;
 	record->type = lc_get_le32(buffer + AT_TYPE);
-	record->length = length;
+	record->length = lc_get_le32(buffer + AT_LENGTH);
 	record->transaction = lc_get_le64(buffer + AT_TRANSACTION);
 	record->position = lc_get_le64(buffer + AT_POSITION);
 	record->previous = lc_get_le64(buffer + AT_PREVIOUS);
 	record->salt = lc_get_le64(buffer + AT_SALT);
 	record->durable = lc_get_le64(buffer + AT_DURABLE);
 	record->payload = buffer + LC_RECORD_HEAD;
+	return 0;
+}
+
+int lc_record_open(const unsigned char *buffer, size_t size, struct lc_record *record)
+{
+	struct lc_record found;
+	int rc = lc_record_peek(buffer, size, &found);
+
+	if (rc)
+		return rc;
+	if (found.type == 0 || lc_get_le64(buffer + AT_SUM) != checksum(buffer, found.length))
+		return -EBADMSG;
+	if (lc_record_size(found.length) > size)
+		return -EAGAIN;
+	*record = found;
 	return 0;
 }

@@ -47,9 +47,16 @@ size_t lc_record_size(size_t length);
 size_t lc_record_seal(unsigned char *buffer, const struct lc_record *record);
 
 /*
+ * What the first bytes of buffer say, if they are a record: nothing is proved.
+ * Returns 0, -EAGAIN if size does not hold all of it, or -ENODATA if there are
+ * zeros where its head would stand.
+ */
+int lc_record_peek(const unsigned char *buffer, size_t size, struct lc_record *record);
+
+/*
  * Reads a record from the first size bytes of buffer; payload points into
- * buffer. Returns 0, -EAGAIN if size does not hold all of it, -ENODATA if
- * there are zeros where a record would start, or -EBADMSG if it is no record.
+ * buffer. Returns what lc_record_peek does, or -EBADMSG if it is no record;
+ * *record is touched only if it is one.
  */
 int lc_record_open(const unsigned char *buffer, size_t size, struct lc_record *record);
 

@@ -116,6 +116,19 @@ static void report(struct candidate *c)
 		scan->opt->found(scan->opt->context, &c->finding);
 }
 
+/* It is there, but the disk or the process's limits keep us from deciding. */
+static int undecided(struct candidate *c, int rc)
+{
+	decide(c, COMMIT_DECIDE_UNPROVEN, "cannot be looked at now");
+	failed(c, rc);
+	return 0;
+}
+
+static int same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_uid == b->st_uid;
+}
+
 /*
  * Opens and locks: 1 if it is ours to decide about, 0 if it lives or cannot
  * be opened (decided), -ESTALE if it is gone.
@@ -128,6 +141,8 @@ static int take(struct candidate *c, int flags)
 	c->fd = lc_sys_open(c->dir->fd, c->name, flags | O_NOFOLLOW | O_NONBLOCK);
 	if (c->fd == -ENOENT)
 		return -ESTALE;
+	if (c->fd < 0 && c->fd != -EACCES && c->fd != -EPERM)
+		return undecided(c, c->fd);
 	if (c->fd < 0) {
 		decide(c, COMMIT_DECIDE_FOREIGN, "cannot be opened by this user");
 		c->finding.errnum = -c->fd;
@@ -143,10 +158,20 @@ static int take(struct candidate *c, int flags)
 		decide(c, COMMIT_DECIDE_LIVE, "no locks on this file system, and it may be alive");
 		return 0;
 	}
-	/* Its maker may have published or removed it while we waited. */
-	if (lc_sys_lstat(c->dir->fd, c->name, &now) != 0 || now.st_ino != c->st.st_ino)
+	/*
+	 * Its maker may have published or removed it while we waited. And what is
+	 * open must be what was looked at: else somebody who may rename files here
+	 * could show us our own journal and have us obey his.
+	 */
+	rc = lc_sys_lstat(c->dir->fd, c->name, &now);
+	if (rc && rc != -ENOENT)
+		return undecided(c, rc);
+	if (rc || !same_file(&now, &c->st))
 		return -ESTALE;
-	return 1;
+	rc = lc_sys_fstat(c->fd, &now);
+	if (rc)
+		return undecided(c, rc);
+	return same_file(&now, &c->st) ? 1 : -ESTALE;
 }
 
 static int too_young(struct candidate *c)
@@ -216,7 +241,7 @@ static int handle_displaced(struct candidate *c)
 	return rc;
 }
 
-/* The one file in a stage directory; 0 if there are more, or others. */
+/* The one file in a stage directory: 1; 0 if there are more; or a negative errno. */
 static int only_entry(int fd, char name[256])
 {
 	int copy = lc_sys_open(fd, ".", O_RDONLY | O_DIRECTORY);
@@ -225,11 +250,11 @@ static int only_entry(int fd, char name[256])
 	int count = 0;
 
 	if (copy < 0)
-		return 0;
+		return copy;
 	dir = fdopendir(copy);
 	if (!dir) {
 		lc_sys_drop(&copy);
-		return 0;
+		return -ENOMEM;
 	}
 	name[0] = '\0';
 	while ((entry = readdir(dir))) {
@@ -243,13 +268,16 @@ static int only_entry(int fd, char name[256])
 	return count <= 1;
 }
 
+/* Or none at all. */
 static int holds_one_file(struct candidate *c, char name[256])
 {
 	struct stat st;
+	int rc = only_entry(c->fd, name);
 
-	if (!only_entry(c->fd, name))
-		return 0;
-	return !name[0] || (lc_sys_lstat(c->fd, name, &st) == 0 && S_ISREG(st.st_mode));
+	if (rc <= 0 || !name[0])
+		return rc;
+	rc = lc_sys_lstat(c->fd, name, &st);
+	return rc ? rc : S_ISREG(st.st_mode);
 }
 
 static void remove_directory(struct candidate *c, const char *inside)
@@ -281,11 +309,14 @@ static int handle_stage_dir(struct candidate *c)
 	rc = take(c, O_RDONLY | O_DIRECTORY);
 	if (rc != 1 || too_young(c))
 		return rc;
-	if (!holds_one_file(c, inside))
+	rc = holds_one_file(c, inside);
+	if (rc < 0)
+		return undecided(c, rc);
+	if (rc == 0)
 		decide(c, COMMIT_DECIDE_UNPROVEN, "holds files that libcommit did not put there");
 	else
 		remove_directory(c, inside);
-	return rc;
+	return 0;
 }
 
 static void name_target(struct candidate *c, const struct lc_inplace_case *found)
@@ -331,6 +362,9 @@ static int decide_in_place(struct candidate *c, struct lc_inplace_case *found)
 	int rc = lc_inplace_examine(found);
 
 	name_target(c, found);
+	/* What it is about cannot be known: not a reason to pass it over. */
+	if (!c->target[0] && rc && rc != -ESTALE)
+		return undecided(c, rc);
 	if (!wanted(c))
 		return -ESTALE;
 	if (rc == 0) {

@@ -124,10 +124,16 @@ static void scan_file(struct lc_scan *scan, const char *path)
 	char *slash;
 
 	if (rc) {
-		lc_recover_complain(scan, rc, err.errnum, err.operation, path, err.text);
+		lc_recover_complain(scan, COMMIT_EFAILED, err.errnum, err.operation, path,
+		                    err.text);
 		return;
 	}
-	rc = lc_name_make_in_place(dir.inode, dir.name, name);
+	/* The path of a finding stands for itself. */
+	lc_name_parse(dir.name, &parsed);
+	if (parsed.kind != LC_NAME_NONE)
+		strcpy(name, dir.name);
+	else
+		rc = lc_name_make_in_place(dir.inode, dir.name, name);
 	/* From here on the place stands for the directory, not for the file. */
 	slash = strrchr(dir.path, '/');
 	strcpy(slash ? slash + (slash == dir.path) : dir.path, slash ? "" : ".");
@@ -148,7 +154,12 @@ static void scan_registry(struct lc_scan *scan, const char *path)
 	struct lc_place registry;
 	char *absolute;
 
-	if (lc_inplace_registry(scan->opt->journal_dir, 0, &registry) != 0)
+	int rc = lc_inplace_registry(scan->opt->journal_dir, 0, &registry);
+
+	/* One that nobody has named need not be there, or be ours to read. */
+	if (rc && rc != -ENOENT && (rc != -EACCES || scan->opt->journal_dir))
+		lc_recover_warn(scan, rc, "read the journal directory for", path);
+	if (rc)
 		return;
 	absolute = realpath(path, NULL);
 	flat.flags = flags & ~COMMIT_RECOVER_TREE;

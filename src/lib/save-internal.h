@@ -5,6 +5,7 @@
  *     save.c           open, write, close; the order of the phases
  *     save-pending.c   an earlier in-place edit that was interrupted
  *     save-prepare.c   pre-commit: all that can fail
+ *     save-validate.c  showing a validator what would be committed
  *     save-publish.c   commit and post-commit
  */
 #ifndef LC_SAVE_INTERNAL_H
@@ -53,6 +54,9 @@ struct commit_save {
 	unsigned flushes_before;
 };
 
+/* The way out of EROFS. */
+#define LC_SAVE_READ_ONLY "read-only file system (mount -o remount,rw makes it writable)"
+
 /* Fails the save with an errno: COMMIT_EFAILED, or ECANCELED's own code. */
 int lc_save_fail(struct commit_save *save, int rc, const char *operation, const char *text,
                  struct commit_error *err);
@@ -74,6 +78,11 @@ int lc_save_check(struct commit_save *save, struct commit_error *err);
 
 /* Finishes an in-place edit of the target that a crash has interrupted. */
 int lc_save_finish_pending(struct commit_save *save, struct commit_error *err);
+
+/* Links the staged file under the target's base name and asks the validator. */
+int lc_save_validate(struct commit_save *save, struct lc_stage *stage, struct commit_error *err);
+/* The private directory goes, or, if the validator left files in it, is told of. */
+void lc_save_leave_private(struct commit_save *save, struct lc_stage *stage);
 
 int lc_save_prepare(struct commit_save *save, struct commit_error *err);
 int lc_save_publish(struct commit_save *save, struct commit_error *err);

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +34,8 @@ static int check_writable(struct commit_save *save, struct commit_error *err)
 	if (rc == -EACCES)
 		return refuse(save, EACCES, "check", "is read-only (--force replaces it)", err);
 	if (rc && rc != -ENOENT)
-		return lc_save_fail(save, rc, "check", NULL, err);
+		return lc_save_fail(save, rc, "check", rc == -EROFS ? LC_SAVE_READ_ONLY : NULL,
+		                    err);
 	return 0;
 }
 
@@ -117,12 +117,12 @@ static int lock_target(struct commit_save *save, struct commit_error *err)
 	return rc;
 }
 
-/* Whoever compares versions, or keeps one with its times, needs to know them. */
+/* Whoever compares versions, or gives one its times back, needs to know them. */
 static int read_times(struct commit_save *save, struct commit_error *err)
 {
 	int rc = 0;
 
-	if (lc_save_conditional(save) || save->opt.backup != COMMIT_BACKUP_NONE)
+	if (lc_save_conditional(save) || save->in_place || save->opt.backup != COMMIT_BACKUP_NONE)
 		rc = lc_target_times(&save->target);
 	return rc ? lc_save_fail(save, rc, "look at", NULL, err) : 0;
 }
@@ -150,8 +150,10 @@ static int check_token(struct commit_save *save, struct commit_error *err)
 
 static int copy_from_start(int from, struct lc_stage *to, int cancel_fd)
 {
-	if (lc_sys_lseek(from, 0, SEEK_SET) < 0)
-		return -ESPIPE;
+	off_t at = lc_sys_lseek(from, 0, SEEK_SET);
+
+	if (at < 0)
+		return (int)at;
 	return lc_copy_all(from, to->fd, &to->end, cancel_fd);
 }
 
@@ -197,43 +199,68 @@ static int compare_content(struct commit_save *save, struct commit_error *err)
 	return 0;
 }
 
+/*
+ * The name proves which inode it was made for. Linking may have had to take
+ * another one, where unnamed files cannot be linked: then it is named again.
+ */
+static int link_displaced(struct commit_save *save)
+{
+	const struct lc_target *t = &save->target;
+	char name[LC_NAME_SIZE];
+	struct stat before, after = {0};
+	int rc;
+
+	do {
+		rc = lc_sys_fstat(save->stage.fd, &before);
+		if (!rc)
+			rc = lc_name_make_displaced(t->place.inode, before.st_ino, &t->st, name);
+		if (!rc)
+			rc = lc_stage_link(&save->stage, name);
+		if (!rc)
+			rc = lc_sys_fstat(save->stage.fd, &after);
+	} while (!rc && after.st_ino != before.st_ino);
+	return rc;
+}
+
 /* A name while it waits: which one depends on what will happen to it. */
 static int link_stage(struct commit_save *save)
 {
 	const struct lc_target *t = &save->target;
-	char name[LC_NAME_SIZE];
-	struct stat st;
-	int rc;
 
-	if (!lc_save_conditional(save) || !t->exists || t->is_link)
-		return lc_stage_link_random(&save->stage);
-	rc = lc_sys_fstat(save->stage.fd, &st);
-	if (!rc)
-		rc = lc_name_make_displaced(t->place.inode, st.st_ino, &t->st, name);
-	return rc ? rc : lc_stage_link(&save->stage, name);
+	if (lc_save_conditional(save) && t->exists && !t->is_link)
+		return link_displaced(save);
+	return lc_stage_link_random(&save->stage);
 }
 
 /* What the kernel gives a new file here: umask and default ACL are its business. */
-static int apply_new_metadata(struct commit_save *save, int to, struct commit_error *err)
+static int probe_new(struct commit_save *save, struct stat *st, struct commit_error *err)
 {
 	const mode_t mode = save->opt.create_mode & 0777;
-	struct stat st;
-	int rc = save->probe = lc_stage_probe(&save->target.place, mode);
+	int rc;
 
+	lc_sys_drop(&save->probe);
+	rc = save->probe = lc_stage_probe(&save->target.place, mode);
 	if (rc >= 0)
-		rc = lc_sys_fstat(save->probe, &st);
+		rc = lc_sys_fstat(save->probe, st);
 	if (rc < 0)
 		return lc_save_fail(save, rc, "find out the mode of a new file", NULL, err);
-	return lc_meta_apply(save->probe, &st, 1, to, &save->plan, save->target.place.path, err);
+	return 0;
 }
 
 static int apply_metadata(struct commit_save *save, int to, struct commit_error *err)
 {
 	const struct lc_target *t = &save->target;
+	int keeps_mode = t->exists && (save->in_place || (save->plan.keep & COMMIT_KEEP_MODE));
+	struct stat fresh, st = t->st;
+	int rc = keeps_mode ? 0 : probe_new(save, &fresh, err);
 
+	if (rc)
+		return rc;
 	if (!t->exists)
-		return apply_new_metadata(save, to, err);
-	return lc_meta_apply(t->fd, &t->st, 0, to, &save->plan, t->place.path, err);
+		return lc_meta_apply(save->probe, &fresh, 1, to, &save->plan, t->place.path, err);
+	if (!keeps_mode)
+		st.st_mode = fresh.st_mode;
+	return lc_meta_apply(t->fd, &st, 0, to, &save->plan, t->place.path, err);
 }
 
 static int prepare_backup(struct commit_save *save, struct commit_error *err)
@@ -245,66 +272,13 @@ static int prepare_backup(struct commit_save *save, struct commit_error *err)
 	if (wish.kind == COMMIT_BACKUP_NONE || !t->exists)
 		return 0;
 	/* The backup is what the old file was, not what the new one shall be. */
+	plan.keep = COMMIT_KEEP_MODE | COMMIT_KEEP_OWNER | COMMIT_KEEP_ACL | COMMIT_KEEP_XATTR;
 	plan.mode_and = 07777;
 	plan.mode_or = 0;
 	plan.owner = (uid_t)-1;
 	plan.group = (gid_t)-1;
 	return lc_backup_prepare(&save->backup, &t->place, &wish, t->fd, &t->st, &plan,
 	                         save->opt.sync != COMMIT_SYNC_NONE, err);
-}
-
-/*
- * "dir/.commit-....stagedir/name", by which a validator finds the staged file.
- * The path of a directory of journals is that directory's own.
- */
-static char *staged_path(const struct lc_stage *stage)
-{
-	const struct lc_place *place = stage->place;
-	const char *slash = strrchr(place->path, '/');
-	size_t head = slash ? (size_t)(slash - place->path) + 1 : 0;
-	char *path =
-	        malloc(strlen(place->path) + sizeof stage->subdir_name + sizeof stage->name + 2);
-
-	if (!path)
-		return NULL;
-	if (place->name[0])
-		sprintf(path, "%.*s", (int)head, place->path);
-	else
-		sprintf(path, "%s/", place->path);
-	sprintf(path + strlen(path), "%s/%s", stage->subdir_name, stage->name);
-	return path;
-}
-
-static int unchanged_since(const struct stat *before, const struct lc_stage *stage)
-{
-	struct stat now;
-
-	return lc_stage_intact(stage) == 0 && lc_sys_fstat_times(stage->fd, &now) == 0 &&
-	       now.st_size == before->st_size && now.st_mtim.tv_sec == before->st_mtim.tv_sec &&
-	       now.st_mtim.tv_nsec == before->st_mtim.tv_nsec &&
-	       now.st_ctim.tv_sec == before->st_ctim.tv_sec &&
-	       now.st_ctim.tv_nsec == before->st_ctim.tv_nsec;
-}
-
-/* Validators judge; one that writes would publish what nobody has judged. */
-static int validate(struct commit_save *save, struct lc_stage *stage, struct commit_error *err)
-{
-	struct stat before;
-	char *path;
-	int rc = lc_stage_link_private(stage, save->target.place.name);
-
-	if (!rc)
-		rc = lc_sys_fstat_times(stage->fd, &before);
-	if (rc)
-		return lc_save_fail(save, rc, "stage for validation", NULL, err);
-	path = staged_path(stage);
-	if (!path)
-		return lc_save_fail(save, -ENOMEM, "stage for validation", NULL, err);
-	rc = save->opt.validate(save->opt.context, path, save->target.place.path, err);
-	free(path);
-	if (!rc && !unchanged_since(&before, stage))
-		rc = refuse(save, 0, "validate", "the validator changed the staged file", err);
-	return rc;
 }
 
 /* The journal is not what a validator wants to see: it gets the content alone. */
@@ -319,7 +293,9 @@ static int validate_in_place(struct commit_save *save, struct commit_error *err)
 		return lc_save_fail(save, rc, "stage for validation", NULL, err);
 	rc = apply_metadata(save, save->view.fd, err);
 	if (!rc)
-		rc = validate(save, &save->view, err);
+		rc = lc_save_validate(save, &save->view, err);
+	if (!rc && lc_stage_unlink(&save->view) == 0)
+		lc_save_leave_private(save, &save->view);
 	lc_stage_release(&save->view);
 	return rc;
 }
@@ -387,11 +363,12 @@ static int prepare_stage(struct commit_save *save, struct commit_error *err)
 	if (!rc)
 		rc = prepare_backup(save, err);
 	if (!rc && save->opt.validate) {
-		rc = validate(save, &save->stage, err);
+		rc = lc_save_validate(save, &save->stage, err);
 		if (!rc) {
 			rc = link_stage(save);
 			if (rc)
 				return lc_save_fail(save, rc, "stage", NULL, err);
+			lc_save_leave_private(save, &save->stage);
 		}
 	}
 	if (rc)
@@ -412,7 +389,8 @@ static int open_for_edit(struct commit_save *save, struct commit_error *err)
 		rc = -ESTALE;
 	if (rc) {
 		lc_sys_drop(&fd);
-		return lc_save_fail(save, rc, "open for editing", NULL, err);
+		return lc_save_fail(save, rc, "open for editing",
+		                    rc == -EROFS ? LC_SAVE_READ_ONLY : NULL, err);
 	}
 	save->edit_fd = fd;
 	return 0;

@@ -30,7 +30,7 @@ static const char *rename_advice(int rc)
 		return "cannot be replaced: immutable, or in a sticky directory, or no right "
 		       "(--in-place edits it)";
 	case EROFS:
-		return "read-only file system";
+		return LC_SAVE_READ_ONLY;
 	default:
 		return NULL;
 	}
@@ -51,19 +51,30 @@ static int is_expected(const struct stat *out, const struct stat *expected)
 }
 
 /*
- * We have displaced a version that nobody showed us: it goes back. If a third
- * one came out on the way, its maker must be told where it is.
+ * We have displaced a version that nobody showed us, or that cannot be looked
+ * at (why): it goes back. If a third one came out on the way, its maker must be
+ * told where it is; where the disk does not answer, recovery tells by the name
+ * which version it is.
  */
-static int put_back(struct commit_save *save, struct commit_error *err)
+static int put_back(struct commit_save *save, int why, struct commit_error *err)
 {
 	const char *path = save->target.place.path;
 	int rc = lc_stage_exchange(&save->stage, save->target.place.name);
+	int intact = rc ? rc : lc_stage_intact(&save->stage);
 
-	if (!rc && lc_stage_intact(&save->stage) == 0)
-		return changed_meanwhile(save, 0, err);
-	rc = lc_error_format(err, COMMIT_ECONFLICT, -rc, "replace", path,
-	                     "two others wrote it meanwhile; one version is in %s",
-	                     save->stage.name);
+	if (intact == 0)
+		return why ? lc_save_fail(save, why, "replace", NULL, err)
+		           : changed_meanwhile(save, 0, err);
+	if (why && rc)
+		rc = lc_error_format(err, COMMIT_EUNDECIDED, -why, "replace", path,
+		                     "%s; the version that it had is in %s, commit-recover decides",
+		                     commit_errno_name(-why), save->stage.name);
+	else if (why && intact != -ESTALE)
+		rc = lc_save_fail(save, why, "replace", NULL, err);
+	else
+		rc = lc_error_format(err, COMMIT_ECONFLICT, -rc, "replace", path,
+		                     "two others wrote it meanwhile; one version is in %s",
+		                     save->stage.name);
 	lc_stage_forget_name(&save->stage);
 	return rc;
 }
@@ -90,7 +101,7 @@ static int replace_expected(struct commit_save *save, struct commit_error *err)
 		return lc_save_fail(save, rc, "replace", rename_advice(rc), err);
 	rc = lc_sys_lstat_times(save->stage.holder, save->stage.name, &out);
 	if (rc || !is_expected(&out, &t->st))
-		return put_back(save, err);
+		return put_back(save, rc, err);
 	rc = lc_stage_unlink(&save->stage);
 	return rc ? pending(save, rc, "remove the old version", err) : 0;
 }
@@ -102,7 +113,11 @@ static int create_expected(struct commit_save *save, struct commit_error *err)
 	if (rc == -EEXIST)
 		return lc_error_set(err, COMMIT_EREFUSED, EEXIST, "create", save->target.place.path,
 		                    "was created by somebody else meanwhile; theirs stays");
-	return rc ? lc_save_fail(save, rc, "create", rename_advice(rc), err) : 0;
+	if (rc)
+		return lc_save_fail(save, rc, "create", rename_advice(rc), err);
+	/* Its second name would make it a hard link to the next save. */
+	rc = save->stage.name[0] ? lc_stage_unlink(&save->stage) : 0;
+	return rc ? pending(save, rc, "remove the staged name", err) : 0;
 }
 
 /* The commit. COMMIT_EPENDING: it has happened, but not all that follows. */
@@ -233,12 +248,15 @@ static int publish_in_place(struct commit_save *save, struct commit_error *err)
 	const int force = save->opt.sync != COMMIT_SYNC_NONE;
 	const struct lc_place *home = lc_save_home(save);
 	/* Before the commit, but not before there is one: it can be seen. */
-	int rc = lc_inplace_reserve(&save->edit.journal, save->edit_fd);
+	int rc = lc_inplace_reserve(&save->edit, save->edit_fd);
 
 	if (rc)
 		rc = lc_save_fail(save, rc, "reserve space", NULL, err);
 	else
 		rc = commit_journal(save, err);
+	/* The room is given back only where no journal claims it. */
+	if (!rc || rc == COMMIT_EUNDECIDED)
+		save->edit.has_reserved = 0;
 	if (rc) {
 		if (rc != COMMIT_EUNDECIDED)
 			lc_backup_undo(&save->backup);

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_WAIT_MS 60000
 #define KEEP_ALL (COMMIT_KEEP_MODE | COMMIT_KEEP_OWNER | COMMIT_KEEP_ACL | COMMIT_KEEP_XATTR)
@@ -160,9 +161,26 @@ static int stage_in_place(struct commit_save *save)
 	return rc;
 }
 
+/* The way out, for the errors that have one. */
+static const char *stage_advice(const struct commit_save *save, int rc)
+{
+	const struct lc_target *t = &save->target;
+
+	if (rc != -EACCES && rc != -EPERM && rc != -EROFS)
+		return NULL;
+	if (save->in_place)
+		return "no directory where the journal can be written (--journal-dir)";
+	if (rc == -EROFS &&
+	    (!t->exists || lc_sys_access(t->place.fd, t->place.name, W_OK) == -EROFS))
+		return LC_SAVE_READ_ONLY;
+	if (rc == -EROFS)
+		return "the directory is on a read-only file system (--in-place edits the file "
+		       "itself)";
+	return "no right to make files in the directory (--in-place edits the file itself)";
+}
+
 static int open_stage(struct commit_save *save, struct commit_error *err)
 {
-	const char *text = NULL;
 	int rc;
 
 	if (save->in_place)
@@ -171,11 +189,7 @@ static int open_stage(struct commit_save *save, struct commit_error *err)
 		rc = lc_stage_open(&save->stage, &save->target.place);
 	if (!rc && (save->opt.flags & COMMIT_SAVE_APPEND))
 		rc = lc_stage_open(&save->input, lc_save_home(save));
-	if (!rc)
-		return 0;
-	if (rc == -EACCES || rc == -EPERM)
-		text = "no right to make files in the directory (--in-place edits the file itself)";
-	return lc_save_fail(save, rc, "stage", text, err);
+	return rc ? lc_save_fail(save, rc, "stage", stage_advice(save, rc), err) : 0;
 }
 
 static int open_target(struct commit_save *save, const char *path, struct commit_error *err)
@@ -351,6 +365,7 @@ void commit_save_close(struct commit_save *save)
 
 	if (!save)
 		return;
+	lc_inplace_unreserve(&save->edit, save->stage.fd, save->edit_fd);
 	lc_backup_release(&save->backup);
 	lc_stage_release(&save->view);
 	lc_stage_release(&save->input);

@@ -67,7 +67,8 @@ static int try_named(struct lc_stage *stage, const char *name)
 		stage->holder = stage->place->fd;
 		return 0;
 	}
-	if (rc != -ESTALE && rc != -EWOULDBLOCK)
+	/* Who holds its lock is a scanner that perhaps only looks. */
+	if (rc != -ESTALE)
 		lc_sys_unlink(stage->place->fd, name);
 	lc_sys_drop(&stage->fd);
 	return rc == -EWOULDBLOCK ? -ESTALE : rc;
@@ -139,10 +140,13 @@ static int replace_by_named(struct lc_stage *stage)
 {
 	int unnamed = stage->fd;
 	off_t end = 0;
-	int rc = open_named(stage);
+	int rc;
 
-	if (rc == 0 && lc_sys_lseek(unnamed, 0, SEEK_SET) < 0)
-		rc = -ESPIPE;
+	/* From here on the unnamed file is closed here, also if no other is made. */
+	stage->fd = -1;
+	rc = open_named(stage);
+	if (rc == 0)
+		rc = (int)lc_sys_lseek(unnamed, 0, SEEK_SET);
 	if (rc == 0)
 		rc = lc_copy_all(unnamed, stage->fd, &end, -1);
 	if (rc == 0 && end != stage->end)
@@ -219,6 +223,15 @@ int lc_stage_link_private(struct lc_stage *stage, const char *base)
 	return rc ? rc : link_in(stage, stage->subdir, base);
 }
 
+int lc_stage_drop_private(struct lc_stage *stage)
+{
+	int rc = lc_sys_rmdir(stage->place->fd, stage->subdir_name);
+
+	stage->subdir_name[0] = '\0';
+	lc_sys_drop(&stage->subdir);
+	return rc;
+}
+
 /* Some file systems (NFS, and quotas there) tell of lost writes at close only. */
 static int close_duplicate(int fd)
 {
@@ -256,6 +269,12 @@ void lc_stage_forget_name(struct lc_stage *stage)
 	stage->holder = -1;
 }
 
+void lc_stage_take_name(struct lc_stage *stage, const char *name)
+{
+	strcpy(stage->name, name);
+	stage->holder = stage->place->fd;
+}
+
 int lc_stage_replace(struct lc_stage *stage, const char *target)
 {
 	int rc = lc_sys_rename(stage->holder, stage->name, stage->place->fd, target);
@@ -271,7 +290,10 @@ int lc_stage_create(struct lc_stage *stage, const char *target)
 
 	if (no_flags(rc)) {
 		rc = lc_sys_link(stage->holder, stage->name, stage->place->fd, target);
-		return rc ? rc : lc_stage_unlink(stage);
+		/* From here on it is created; a name too many is no failure. */
+		if (!rc)
+			lc_stage_unlink(stage);
+		return rc;
 	}
 	if (!rc)
 		lc_stage_forget_name(stage);
@@ -296,6 +318,12 @@ int lc_stage_unlink(struct lc_stage *stage)
 
 void lc_stage_release(struct lc_stage *stage)
 {
+	/*
+	 * NFS and FUSE rename an open file that is unlinked, and what it is then
+	 * would keep its directory from being removed: it leaves that first.
+	 */
+	if (stage->name[0] && stage->subdir >= 0 && stage->holder == stage->subdir)
+		lc_stage_link_random(stage);
 	if (stage->name[0])
 		lc_stage_unlink(stage);
 	if (stage->subdir_name[0])

@@ -58,6 +58,12 @@ int lc_stage_link_random(struct lc_stage *stage);
 int lc_stage_link_private(struct lc_stage *stage, const char *base);
 
 /*
+ * Removes that directory, which the staged file has left. -ENOTEMPTY if
+ * others put files there: it stays, and is not touched by release either.
+ */
+int lc_stage_drop_private(struct lc_stage *stage);
+
+/*
  * Forces the content to the device and collects what the file system reports
  * at close only; without force only the latter. -EIO if the size is not what
  * was written.
@@ -69,7 +75,10 @@ int lc_stage_intact(const struct lc_stage *stage);
 
 /* Renames over target, whatever is there. */
 int lc_stage_replace(struct lc_stage *stage, const char *target);
-/* -EEXIST if there is a target. */
+/*
+ * -EEXIST if there is a target. Where that takes a link and an unlink and the
+ * second fails, this is 0, the name of ours stays, and release tries again.
+ */
 int lc_stage_create(struct lc_stage *stage, const char *target);
 /*
  * Exchanges with target: stage->name then names the version that came out.
@@ -79,6 +88,8 @@ int lc_stage_exchange(struct lc_stage *stage, const char *target);
 
 /* Removes the name of ours and what it leads to. */
 int lc_stage_unlink(struct lc_stage *stage);
+/* A name of ours in the directory, and what it leads to, is now the stage's to remove. */
+void lc_stage_take_name(struct lc_stage *stage, const char *name);
 /* The name, and what it leads to, stays behind: it is not ours to remove. */
 void lc_stage_forget_name(struct lc_stage *stage);
 

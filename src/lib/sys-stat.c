@@ -27,14 +27,14 @@ static int result(int rc)
 
 int lc_sys_fstat_times(int fd, struct stat *st)
 {
-	int rc = lc_fault("stat");
+	int rc = lc_fault_on("stat", fd, NULL);
 
 	return rc ? rc : result(fstat(fd, st));
 }
 
 int lc_sys_lstat_times(int dirfd, const char *name, struct stat *st)
 {
-	int rc = lc_fault("stat");
+	int rc = lc_fault_on("stat", dirfd, name);
 
 	return rc ? rc : result(fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW));
 }
@@ -74,28 +74,28 @@ static int look(int dirfd, const char *name, int flags, struct stat *st)
 
 int lc_sys_fstat(int fd, struct stat *st)
 {
-	int rc = lc_fault("stat");
+	int rc = lc_fault_on("stat", fd, NULL);
 
 	return rc ? rc : look(fd, "", AT_EMPTY_PATH, st);
 }
 
 int lc_sys_lstat(int dirfd, const char *name, struct stat *st)
 {
-	int rc = lc_fault("stat");
+	int rc = lc_fault_on("stat", dirfd, name);
 
 	return rc ? rc : look(dirfd, name, AT_SYMLINK_NOFOLLOW, st);
 }
 
 int lc_sys_access(int dirfd, const char *name, int how)
 {
-	int rc = lc_fault("access");
+	int rc = lc_fault_on("access", dirfd, name);
 
 	return rc ? rc : result(faccessat(dirfd, name, how, AT_EACCESS));
 }
 
 ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size)
 {
-	int rc = lc_fault("readlink");
+	int rc = lc_fault_on("readlink", dirfd, name);
 	ssize_t length;
 
 	if (rc)

@@ -61,7 +61,7 @@ static ssize_t result_size(ssize_t rc)
 
 int lc_sys_open(int dirfd, const char *name, int flags)
 {
-	int rc = lc_fault("open");
+	int rc = lc_fault_on("open", dirfd, name);
 
 	if (rc)
 		return rc;
@@ -86,7 +86,7 @@ int lc_sys_open_beneath(int dirfd, const char *path, int flags, int links)
 
 int lc_sys_create(int dirfd, const char *name, int flags, mode_t mode)
 {
-	int rc = lc_fault("create");
+	int rc = lc_fault_on("create", dirfd, name);
 
 	if (rc)
 		return rc;
@@ -96,7 +96,7 @@ int lc_sys_create(int dirfd, const char *name, int flags, mode_t mode)
 
 int lc_sys_tmpfile(int dirfd, int flags, mode_t mode)
 {
-	int rc = lc_fault("tmpfile");
+	int rc = lc_fault_on("tmpfile", dirfd, NULL);
 
 	if (rc)
 		return rc;
@@ -110,7 +110,7 @@ int lc_sys_tmpfile(int dirfd, int flags, mode_t mode)
 
 int lc_sys_close(int fd)
 {
-	int rc = lc_fault("close");
+	int rc = lc_fault_on("close", fd, NULL);
 	int real = result(close(lc_fault_closed(fd)));
 
 	/* Linux has closed it also when it says EINTR. */
@@ -136,7 +136,7 @@ void lc_sys_forget(int fd)
 
 int lc_sys_dup(int fd)
 {
-	int rc = lc_fault("dup");
+	int rc = lc_fault_on("dup", fd, NULL);
 
 	if (rc)
 		return rc;
@@ -145,28 +145,28 @@ int lc_sys_dup(int fd)
 
 ssize_t lc_sys_read(int fd, void *buffer, size_t length)
 {
-	int rc = lc_fault_length("read", &length);
+	int rc = lc_fault_length("read", fd, &length);
 
 	return rc ? rc : result_size(read(fd, buffer, length));
 }
 
 ssize_t lc_sys_write(int fd, const void *buffer, size_t length)
 {
-	int rc = lc_fault_length("write", &length);
+	int rc = lc_fault_length("write", fd, &length);
 
 	return rc ? rc : result_size(write(fd, buffer, length));
 }
 
 ssize_t lc_sys_pread(int fd, void *buffer, size_t length, off_t offset)
 {
-	int rc = lc_fault_length("pread", &length);
+	int rc = lc_fault_length("pread", fd, &length);
 
 	return rc ? rc : result_size(pread(fd, buffer, length, offset));
 }
 
 ssize_t lc_sys_pwrite(int fd, const void *buffer, size_t length, off_t offset)
 {
-	int rc = lc_fault_length("pwrite", &length);
+	int rc = lc_fault_length("pwrite", fd, &length);
 
 	return rc ? rc : result_size(pwrite(fd, buffer, length, offset));
 }
@@ -184,14 +184,14 @@ off_t lc_sys_lseek(int fd, off_t offset, int whence)
 
 int lc_sys_ftruncate(int fd, off_t length)
 {
-	int rc = lc_fault("truncate");
+	int rc = lc_fault_on("truncate", fd, NULL);
 
 	return rc ? rc : result(ftruncate(fd, length));
 }
 
 int lc_sys_reserve(int fd, off_t offset, off_t length)
 {
-	int rc = lc_fault("reserve");
+	int rc = lc_fault_on("reserve", fd, NULL);
 
 	if (rc)
 		return rc;
@@ -203,9 +203,23 @@ int lc_sys_reserve(int fd, off_t offset, off_t length)
 #endif
 }
 
+int lc_sys_punch(int fd, off_t offset, off_t length)
+{
+	int rc = lc_fault("punch");
+
+	if (rc)
+		return rc;
+#if defined(FALLOC_FL_KEEP_SIZE) && defined(FALLOC_FL_PUNCH_HOLE)
+	return result(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+#else
+	(void)fd, (void)offset, (void)length;
+	return -EOPNOTSUPP;
+#endif
+}
+
 int lc_sys_clone(int to, int from)
 {
-	int rc = lc_fault("clone");
+	int rc = lc_fault_on("clone", to, NULL);
 
 	return rc ? rc : result(ioctl(to, FICLONE, from));
 }
@@ -214,14 +228,14 @@ int lc_sys_clone_range(int to, off_t to_offset, int from, off_t from_offset, off
 {
 	struct clone_range range = {from, (uint64_t)from_offset, (uint64_t)length,
 	                            (uint64_t)to_offset};
-	int rc = lc_fault("clonerange");
+	int rc = lc_fault_on("clonerange", to, NULL);
 
 	return rc ? rc : result(ioctl(to, FICLONERANGE, &range));
 }
 
 ssize_t lc_sys_copy_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t length)
 {
-	int rc = lc_fault_length("copyrange", &length);
+	int rc = lc_fault_length("copyrange", to, &length);
 
 	if (rc)
 		return rc;
@@ -235,14 +249,14 @@ ssize_t lc_sys_copy_range(int from, off_t *from_offset, int to, off_t *to_offset
 
 ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length)
 {
-	int rc = lc_fault_length("sendfile", &length);
+	int rc = lc_fault_length("sendfile", to, &length);
 
 	return rc ? rc : result_size(sendfile(to, from, from_offset, length));
 }
 
 int lc_sys_fsync(int fd)
 {
-	int rc = lc_fault("fsync");
+	int rc = lc_fault_on("fsync", fd, NULL);
 
 	flushes++;
 	return rc ? rc : result(fsync(fd));
@@ -258,7 +272,7 @@ int lc_sys_fdatasync(int fd)
 
 int lc_sys_syncfs(int fd)
 {
-	int rc = lc_fault("syncfs");
+	int rc = lc_fault_on("syncfs", fd, NULL);
 
 	flushes++;
 	return rc ? rc : result(syncfs(fd));
@@ -272,7 +286,7 @@ unsigned lc_sys_flushes(void)
 int lc_sys_link_fd(int fd, int dirfd, const char *name)
 {
 	char path[64];
-	int rc = lc_fault("linkfd");
+	int rc = lc_fault_on("linkfd", fd, name);
 
 	if (rc)
 		return rc;
@@ -287,14 +301,14 @@ int lc_sys_link_fd(int fd, int dirfd, const char *name)
 
 int lc_sys_link(int from_dir, const char *from, int to_dir, const char *to)
 {
-	int rc = lc_fault("link");
+	int rc = lc_fault_on("link", to_dir, to);
 
 	return rc ? rc : result(linkat(from_dir, from, to_dir, to, 0));
 }
 
 int lc_sys_rename(int from_dir, const char *from, int to_dir, const char *to)
 {
-	int rc = lc_fault("rename");
+	int rc = lc_fault_on("rename", to_dir, to);
 
 	return rc ? rc : result(renameat(from_dir, from, to_dir, to));
 }
@@ -312,35 +326,35 @@ static int rename_flags(int from_dir, const char *from, int to_dir, const char *
 
 int lc_sys_rename_new(int from_dir, const char *from, int to_dir, const char *to)
 {
-	int rc = lc_fault("noreplace");
+	int rc = lc_fault_on("noreplace", to_dir, to);
 
 	return rc ? rc : rename_flags(from_dir, from, to_dir, to, RENAME_NOREPLACE);
 }
 
 int lc_sys_exchange(int from_dir, const char *from, int to_dir, const char *to)
 {
-	int rc = lc_fault("exchange");
+	int rc = lc_fault_on("exchange", to_dir, to);
 
 	return rc ? rc : rename_flags(from_dir, from, to_dir, to, RENAME_EXCHANGE);
 }
 
 int lc_sys_unlink(int dirfd, const char *name)
 {
-	int rc = lc_fault("unlink");
+	int rc = lc_fault_on("unlink", dirfd, name);
 
 	return rc ? rc : result(unlinkat(dirfd, name, 0));
 }
 
 int lc_sys_rmdir(int dirfd, const char *name)
 {
-	int rc = lc_fault("rmdir");
+	int rc = lc_fault_on("rmdir", dirfd, name);
 
 	return rc ? rc : result(unlinkat(dirfd, name, AT_REMOVEDIR));
 }
 
 int lc_sys_mkdir(int dirfd, const char *name, mode_t mode)
 {
-	int rc = lc_fault("mkdir");
+	int rc = lc_fault_on("mkdir", dirfd, name);
 
 	return rc ? rc : result(mkdirat(dirfd, name, mode));
 }
@@ -348,7 +362,7 @@ int lc_sys_mkdir(int dirfd, const char *name, mode_t mode)
 int lc_sys_set_times(int fd, const struct stat *st)
 {
 	struct timespec times[2] = {st->st_atim, st->st_mtim};
-	int rc = lc_fault("utimens");
+	int rc = lc_fault_on("utimens", fd, NULL);
 
 	return rc ? rc : result(futimens(fd, times));
 }
@@ -369,49 +383,49 @@ int lc_sys_lchown(int dirfd, const char *name, uid_t uid, gid_t gid)
 
 int lc_sys_fchmod(int fd, mode_t mode)
 {
-	int rc = lc_fault("chmod");
+	int rc = lc_fault_on("chmod", fd, NULL);
 
 	return rc ? rc : result(fchmod(fd, mode));
 }
 
 int lc_sys_fchown(int fd, uid_t uid, gid_t gid)
 {
-	int rc = lc_fault("chown");
+	int rc = lc_fault_on("chown", fd, NULL);
 
 	return rc ? rc : result(fchown(fd, uid, gid));
 }
 
 ssize_t lc_sys_listxattr(int fd, char *list, size_t size)
 {
-	int rc = lc_fault("listxattr");
+	int rc = lc_fault_on("listxattr", fd, NULL);
 
 	return rc ? rc : result_size(flistxattr(fd, list, size));
 }
 
 ssize_t lc_sys_getxattr(int fd, const char *name, void *value, size_t size)
 {
-	int rc = lc_fault("getxattr");
+	int rc = lc_fault_on("getxattr", fd, name);
 
 	return rc ? rc : result_size(fgetxattr(fd, name, value, size));
 }
 
 int lc_sys_setxattr(int fd, const char *name, const void *value, size_t size)
 {
-	int rc = lc_fault("setxattr");
+	int rc = lc_fault_on("setxattr", fd, name);
 
 	return rc ? rc : result(fsetxattr(fd, name, value, size, 0));
 }
 
 int lc_sys_removexattr(int fd, const char *name)
 {
-	int rc = lc_fault("removexattr");
+	int rc = lc_fault_on("removexattr", fd, name);
 
 	return rc ? rc : result(fremovexattr(fd, name));
 }
 
 int lc_sys_copy_acl(int from, int to)
 {
-	int rc = lc_fault("acl");
+	int rc = lc_fault_on("acl", to, NULL);
 
 	if (rc)
 		return rc;
@@ -431,7 +445,7 @@ int lc_sys_copy_acl(int from, int to)
 
 int lc_sys_lock(int fd)
 {
-	int rc = lc_fault("flock");
+	int rc = lc_fault_on("flock", fd, NULL);
 
 	return rc ? rc : result(flock(fd, LOCK_EX | LOCK_NB));
 }

@@ -46,9 +46,10 @@ ssize_t lc_sys_pread(int fd, void *buffer, size_t length, off_t offset);
 ssize_t lc_sys_pwrite(int fd, const void *buffer, size_t length, off_t offset);
 /* "lseek" */
 off_t lc_sys_lseek(int fd, off_t offset, int whence);
-/* "truncate", "allocate" (size grows), "reserve" (size stays) */
+/* "truncate", "reserve" (allocates, size stays), "punch" (frees, size stays) */
 int lc_sys_ftruncate(int fd, off_t length);
 int lc_sys_reserve(int fd, off_t offset, off_t length);
+int lc_sys_punch(int fd, off_t offset, off_t length);
 
 /* "clone": whole file; "clonerange": part; -EOPNOTSUPP where impossible */
 int lc_sys_clone(int to, int from);

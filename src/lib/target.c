@@ -98,7 +98,10 @@ static int look_once(struct lc_target *t, struct commit_error *err)
 	if (rc)
 		return lc_error_set(err, COMMIT_EFAILED, -rc, "stat", t->place.path, NULL);
 	t->exists = 1;
-	return t->st.st_ino != by_name.st_ino || t->st.st_dev != by_name.st_dev;
+	if (t->st.st_ino != by_name.st_ino || t->st.st_dev != by_name.st_dev)
+		return 1;
+	/* Again: until it was open, a new inode may have got the old one's number. */
+	return check_type(&t->st, t->place.path, err);
 }
 
 static void forget_old(struct lc_target *t)

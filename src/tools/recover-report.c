@@ -90,14 +90,14 @@ static void print_line(const struct commit_finding *finding)
 	char age[32];
 	char owner[256];
 	bool made_for = finding->target != NULL && finding->target[0] != '\0';
+	bool failed = finding->code != COMMIT_OK && finding->errnum != 0;
 
 	cli_print("%s %s %s: age %s, %" PRIu64 " bytes, owner %s%s%s: %s%s%s",
 	          decision_names[finding->decision], kind_name(finding->kind), finding->path,
 	          format_age(finding->age, age, sizeof(age)), finding->size,
 	          owner_name(finding->owner, owner, sizeof(owner)), made_for ? ", for " : "",
-	          made_for ? finding->target : "", finding->reason,
-	          finding->errnum != 0 ? "; not done: " : "",
-	          finding->errnum != 0 ? commit_errno_name(finding->errnum) : "");
+	          made_for ? finding->target : "", finding->reason, failed ? "; not done: " : "",
+	          failed ? commit_errno_name(finding->errnum) : "");
 }
 
 static void print_object(const struct commit_finding *finding)

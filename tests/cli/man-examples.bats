@@ -139,7 +139,7 @@ needs_json()
 }
 
 @test "every example of the pages is tested here" {
-	for page in commit-save.1 commit-journal.5 commit-recover.8; do
+	for page in commit-save.1 commit-journal.5 commit-log.5 commit-recover.8; do
 		for name in $("$EXTRACT" "$MAN_DIR/$page"); do
 			echo "$page $name"
 			grep -q "^@test \"$page: $name\"" "$HERE/man-examples.bats"
@@ -367,15 +367,21 @@ needs_json()
 	same content.new 'new\n'
 }
 
-# field TEXT: the little-endian integer in $journal at the offset that the page
-# gives for the field that begins with TEXT
-field()
+# number_at PAGE FILE BASE TEXT: the little-endian integer in FILE at BASE + the
+# offset that PAGE gives for the field that begins with TEXT
+number_at()
 {
-	row=$(grep -E "^\.It [0-9]+ Ta [0-9]+ Ta $1" "$MAN_DIR/commit-journal.5" | head -n 1)
+	row=$(grep -E "^\.It [0-9]+ Ta [0-9]+ Ta $4" "$MAN_DIR/$1" | head -n 1)
 	[ -n "$row" ]
 	# shellcheck disable=SC2086
-	set -- $row
-	od -An --endian=little -t "u$4" -j "$2" -N "$4" "$journal" | tr -d ' '
+	set -- "$2" "$3" $row
+	od -An --endian=little -t "u$6" -j "$(($2 + $4))" -N "$6" "$1" | tr -d ' '
+}
+
+# field TEXT: in $journal
+field()
+{
+	number_at commit-journal.5 "$journal" 0 "$1"
 }
 
 @test "commit-journal.5: offsets are those of a real journal" {
@@ -397,7 +403,69 @@ field()
 	[ "$(field owner)" -eq "$(id -u)" ]
 	[ "$(field 'length of the capabilities')" -eq 0 ]
 	[ "$(field 'n: length')" -eq 5 ]
-	[ "$(tail -c +217 "$journal" | head -c 5)" = hosts ]
+	[ "$(tail -c +249 "$journal" | head -c 5)" = hosts ]
+}
+
+# a_log: makes a log with the fault build's library; what is in it goes to facts
+a_log()
+{
+	maker=${LC_BUILDDIR:-.}/tests/cli/make-log
+	if [ ! -x "$maker" ]; then
+		skip 'tests/cli/make-log was not built: set LC_BUILDDIR'
+	fi
+	mkdir "$ROOT/log"
+	"$maker" "$ROOT/log" > facts
+}
+
+# fact NAME: what make-log says of it
+fact()
+{
+	sed -n "s/^$1 //p" facts
+}
+
+# log_field BASE TEXT: in $file
+log_field()
+{
+	number_at commit-log.5 "$file" "$1" "$2"
+}
+
+@test "commit-log.5: records" {
+	a_log
+	{
+		echo "s=$ROOT/log/segment-$(printf %016x "$(fact segment)")"
+		script commit-log.5 records
+	} > "$ROOT/script"
+	sh "$ROOT/script" > shown
+	[ "$(wc -l < shown)" -ge 5 ]
+	fact record | diff - shown
+}
+
+@test "commit-log.5: offsets are those of a real log" {
+	a_log
+	file=$ROOT/log/super
+	slot=$(($(fact generation) % 2 * 4096))
+	[ "$(tail -c +$((slot + 1)) "$file" | head -c 8)" = commitLG ]
+	[ "$(log_field $slot version)" -eq 1 ]
+	[ "$(log_field $slot generation)" -eq "$(fact generation)" ]
+	[ "$(log_field $((4096 - slot)) generation)" -eq $(($(fact generation) - 1)) ]
+	[ "$(log_field $slot 'number of the first segment')" -eq "$(fact segment)" ]
+	[ "$(log_field $slot tail)" -eq "$(fact tail)" ]
+	file=$ROOT/log/segment-$(printf %016x "$(fact segment)")
+	[ "$(head -c 8 "$file")" = commitSG ]
+	[ "$(log_field 0 version)" -eq 1 ]
+	[ "$(log_field 0 'number of the segment')" -eq "$(fact segment)" ]
+	[ "$(log_field 0 'first position')" -eq "$(fact first)" ]
+	[ "$(log_field 0 epoch)" -eq "$(fact epoch)" ]
+	[ "$(log_field 0 'size of the file')" -eq "$(stat -c %s "$file")" ]
+	# the record in its header, and its first record
+	for base in 16 4096; do
+		[ "$(log_field $base 'position of this record')" -eq "$(fact first)" ]
+		[ "$(log_field $base 'position of the record before')" -eq "$(fact previous)" ]
+		[ "$(log_field $base salt)" = "$(fact salt)" ]
+		[ "$(log_field $base 'position before which all')" -eq "$(fact first)" ]
+	done
+	[ "$(log_field 4096 transaction)" -eq 3 ]
+	[ "$(log_field 4096 type)" -eq 1 ]
 }
 
 @test "commit-recover.8: look" {
