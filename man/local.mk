@@ -4,6 +4,7 @@ dist_man_MANS += \
 	man/commit-log.5 \
 	man/commit-recover.8 \
 	man/commit-save.1 \
+	man/commit-txn.1 \
 	man/commit_recover_scan.3 \
 	man/commit_save_open.3 \
 	man/libcommit.3 \

@@ -63,6 +63,13 @@ cli_tests = \
 	tests/cli/commit-save-options.bats \
 	tests/cli/commit-save-producer.bats \
 	tests/cli/commit-save-races.bats \
+	tests/cli/commit-txn-apply.bats \
+	tests/cli/commit-txn-hostile.bats \
+	tests/cli/commit-txn-run.bats \
+	tests/cli/commit-txn-script.bats \
+	tests/cli/commit-txn-steps.bats \
+	tests/cli/commit-txn-usage.bats \
+	tests/cli/commit-txn-validate.bats \
 	tests/cli/man-examples.bats \
 	tests/install/install.bats
 
@@ -220,6 +227,7 @@ EXTRA_DIST += \
 	tests/fs/matrix.bash \
 	tests/cli/helper.bash \
 	tests/cli/options-helper.bash \
+	tests/cli/txn-helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \

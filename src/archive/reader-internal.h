@@ -24,6 +24,8 @@ struct reader {
 	/* the archive, or -1 for a directory */
 	int fd;
 	int cancel_fd;
+	/* bytes in block that libarchive has not had yet */
+	ssize_t ahead;
 	/* why the last block could not be read, 0 if it could */
 	int errnum;
 	char block[READER_BLOCK];

@@ -54,9 +54,14 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
 {
 	struct reader *reader = context;
 	struct pollfd fds[] = {{reader->fd, POLLIN, 0}, {reader->cancel_fd, POLLIN, 0}};
-	ssize_t got = -1;
+	ssize_t got = reader->ahead;
 
 	(void)archive;
+	*block = reader->block;
+	reader->ahead = 0;
+	if (got > 0)
+		return got;
+	got = -1;
 	do {
 		errno = 0;
 		if (poll(fds, 2, -1) >= 0 && fds[1].revents != 0)
@@ -65,7 +70,6 @@ static la_ssize_t read_block(struct archive *archive, void *context, const void 
 			got = read(reader->fd, reader->block, sizeof(reader->block));
 	} while (got < 0 && (errno == EINTR || errno == EAGAIN));
 	reader->errnum = got < 0 ? errno : 0;
-	*block = reader->block;
 	return got;
 }
 
@@ -115,6 +119,100 @@ static int make(struct reader **made, const char *name, struct commit_error *err
 	return COMMIT_OK;
 }
 
+/* A file without a name, for as long as it is needed. */
+static int open_spool(void)
+{
+	const char *place = getenv("TMPDIR");
+	char path[4096];
+	int fd;
+
+	if (place == NULL || place[0] == '\0')
+		place = "/var/tmp";
+	fd = open(place, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return fd;
+	snprintf(path, sizeof(path), "%s/commit-txn-XXXXXX", place);
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+static bool write_block(int fd, const char *bytes, ssize_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(fd, bytes, (size_t)length);
+
+		if (written < 0 && errno != EINTR)
+			return false;
+		if (written > 0) {
+			bytes += written;
+			length -= written;
+		}
+	}
+	return true;
+}
+
+/* All that is still to come, behind the first block. */
+static int spool(struct reader *reader, ssize_t got, struct commit_error *err)
+{
+	const void *block;
+	int fd = open_spool();
+	bool good = fd >= 0;
+
+	while (good && got > 0) {
+		good = write_block(fd, reader->block, got);
+		if (good)
+			got = read_block(NULL, reader, &block);
+	}
+	if (good && got == 0 && lseek(fd, 0, SEEK_SET) == 0) {
+		close(reader->fd);
+		reader->fd = fd;
+		return COMMIT_OK;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (got < 0)
+		return reader_fail_archive(reader, err);
+	return reader_fail(err, COMMIT_EFAILED, errno, reader->name,
+	                   "cannot be kept in a temporary file (TMPDIR): %s", strerror(errno));
+}
+
+/*
+ * Formats whose list of entries stands at the end: read from the front, a zip has
+ * neither modes nor symbolic links, and a 7zip cannot be read at all.
+ */
+static bool has_list_at_end(const char *bytes, ssize_t length)
+{
+	return length >= 4 && (memcmp(bytes, "PK", 2) == 0 || memcmp(bytes, "7z\xbc\xaf", 4) == 0);
+}
+
+/* From a pipe; what was read to look at it comes first. */
+static int open_stream(struct reader *reader, struct commit_error *err)
+{
+	const struct archive_calls *la = reader->la;
+	const void *block;
+	ssize_t got = 0;
+	int rc = COMMIT_OK;
+
+	/* a pipe may give less than the four bytes at first, but hardly does */
+	got = read_block(NULL, reader, &block);
+	if (got < 0)
+		return reader_fail_archive(reader, err);
+	if (has_list_at_end(reader->block, got)) {
+		rc = spool(reader, got, err);
+		if (rc != COMMIT_OK)
+			return rc;
+		rc = la->archive_read_open_fd(reader->archive, reader->fd, READER_BLOCK);
+	} else {
+		reader->ahead = got;
+		la->archive_read_set_read_callback(reader->archive, read_block);
+		la->archive_read_add_callback_data(reader->archive, reader, 0);
+		rc = la->archive_read_open1(reader->archive);
+	}
+	return rc == ARCHIVE_OK ? COMMIT_OK : reader_fail_archive(reader, err);
+}
+
 static int open_input(struct reader *reader, const char *name, struct commit_error *err)
 {
 	struct stat st;
@@ -129,14 +227,10 @@ static int open_input(struct reader *reader, const char *name, struct commit_err
 	if (S_ISDIR(st.st_mode))
 		return reader_fail(err, COMMIT_EFAILED, EISDIR, name,
 		                   "it is a directory; say --from=DIR to copy one");
-	if (S_ISREG(st.st_mode)) {
-		/* formats with their list of entries at the end want to seek */
-		rc = reader->la->archive_read_open_fd(reader->archive, reader->fd, READER_BLOCK);
-	} else {
-		reader->la->archive_read_set_read_callback(reader->archive, read_block);
-		reader->la->archive_read_add_callback_data(reader->archive, reader, 0);
-		rc = reader->la->archive_read_open1(reader->archive);
-	}
+	if (!S_ISREG(st.st_mode))
+		return open_stream(reader, err);
+	/* formats with their list of entries at the end want to seek */
+	rc = reader->la->archive_read_open_fd(reader->archive, reader->fd, READER_BLOCK);
 	return rc == ARCHIVE_OK ? COMMIT_OK : reader_fail_archive(reader, err);
 }
 

@@ -221,7 +221,8 @@ static int next_block(struct reader *reader, struct commit_error *err)
 	while (rc == ARCHIVE_RETRY);
 	if (rc == ARCHIVE_EOF)
 		return 0;
-	if (rc < ARCHIVE_WARN)
+	/* a mere warning too: this is how a wrong checksum is told */
+	if (rc != ARCHIVE_OK)
 		return reader_fail_archive(reader, err);
 	reader->bytes = bytes;
 	reader->length = length;

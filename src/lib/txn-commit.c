@@ -32,8 +32,8 @@ static int check_right(struct rights *rights, const char *path)
 	const char *base;
 	int dir = lc_beneath_parent(&rights->cache, path, &base);
 
-	/* A directory that is still to be put is ours. */
-	if (dir == -ENOENT || dir == -ENOTDIR || dir == rights->last)
+	/* A directory that is still to be put is ours, be it in the place of a link. */
+	if (dir == -ENOENT || dir == -ENOTDIR || dir == -ELOOP || dir == rights->last)
 		return 0;
 	if (dir < 0)
 		return dir;

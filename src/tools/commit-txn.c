@@ -129,7 +129,7 @@ static int act_list(struct txn_session *session)
 #define ENDS (TXN_VALIDATE | TXN_DRY_RUN | TXN_JSON)
 
 static const struct txn_command commands[] = {
-        {"init", "none", 0, 0, TXN_NO_CMD, TXN_JSON, act_init},
+        {"init", "none", 0, 0, TXN_NO_CMD, TXN_HERE | TXN_JSON, act_init},
         {"begin", "none", 0, 0, TXN_NO_CMD, TXN_OWNER | TXN_JSON, act_begin},
         {"put", "TXN PATH", 2, 2, TXN_MAY_CMD, TXN_CONTENT | TXN_EXPECT | TXN_JSON, txn_put},
         {"rm", "TXN PATH", 2, 2, TXN_NO_CMD, TXN_JSON, act_operation},

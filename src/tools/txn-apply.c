@@ -370,6 +370,9 @@ static int take_all(struct apply *apply)
 
 	while ((rc = reader_next(apply->reader, &entry, &session->err)) == 1) {
 		rc = take(apply, &entry);
+		/* what went wrong may have happened to a file in the stage */
+		if (rc != COMMIT_OK && rc != COMMIT_EREFUSED && rc != COMMIT_ECANCELED)
+			cli_say(entry.path, "this entry failed:");
 		if (rc != COMMIT_OK)
 			return rc;
 	}
@@ -392,6 +395,9 @@ static int open_reader(struct apply *apply)
 
 	if (options->from != NULL)
 		return reader_open_tree(&apply->reader, options->from, &session->err);
+	if (strcmp(options->operands[0], "-") == 0 && cli_was_closed(STDIN_FILENO))
+		return cli_fail(&session->err, COMMIT_EFAILED, EBADF, "read", "standard input",
+		                "it is closed");
 	return reader_open_archive(&apply->reader, options->operands[0], signals_cancel_fd(),
 	                           &session->err);
 }

@@ -51,6 +51,8 @@ static int hide(const struct txn_layer *layer, const struct txn_change *change)
 		return -1;
 	if (layer->copy || !exists(layer->root, change->path))
 		return 0;
+	if (make_parents(layer, change->path) != 0)
+		return -1;
 	return make_whiteout(layer->top, change->path);
 }
 
@@ -97,12 +99,26 @@ static int put_directory(const struct txn_layer *layer, const struct txn_change 
 	return rc;
 }
 
+/* Is something above path no directory any more? Then nothing is left to be hidden. */
+static bool is_gone(const struct txn_layer *layer, char *path)
+{
+	bool gone = false;
+
+	for (char *slash = strchr(path, '/'); slash != NULL && !gone;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		gone = exists(layer->top, path) && !txn_tree_is_directory(layer->top, path);
+		*slash = '/';
+	}
+	return gone;
+}
+
 static int put_change(const struct txn_layer *layer, const struct txn_change *change)
 {
+	if (change->after == COMMIT_KIND_ABSENT)
+		return is_gone(layer, change->path) ? 0 : hide(layer, change);
 	if (make_parents(layer, change->path) != 0)
 		return -1;
-	if (change->after == COMMIT_KIND_ABSENT)
-		return hide(layer, change);
 	if (change->after == COMMIT_KIND_DIRECTORY)
 		return put_directory(layer, change);
 	if (txn_tree_remove(layer->top, change->path) != 0)

@@ -21,6 +21,8 @@
 #define TXN_DRY_RUN (1u << 5)  /* -n */
 #define TXN_ZERO (1u << 6)     /* -0 */
 #define TXN_JSON (1u << 7)     /* --json */
+/* and a property: the working directory is the root where none is named */
+#define TXN_HERE (1u << 8)
 
 /* How a command gets on with `-- CMD`. */
 enum txn_takes { TXN_NO_CMD, TXN_MAY_CMD, TXN_MUST_CMD };

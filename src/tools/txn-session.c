@@ -55,6 +55,9 @@ int txn_session_root(struct txn_session *session, char **root, bool *named)
 
 	if (name == NULL)
 		name = getenv("COMMIT_ROOT");
+	if ((name == NULL || name[0] == '\0') &&
+	    (session->options->command->allowed & TXN_HERE) != 0)
+		name = ".";
 	*named = name != NULL && name[0] != '\0';
 	*root = *named ? strdup(name) : find_upwards(&session->err);
 	if (*named && *root == NULL)

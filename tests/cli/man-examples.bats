@@ -4,7 +4,7 @@
 # Runs the examples of commit-save(1) and commit-recover(8) as a reader would
 # type them, in a scratch directory, and looks at what they did.
 #
-# COMMIT_SAVE, COMMIT_RECOVER   the tools; by default those found in PATH
+# COMMIT_SAVE, COMMIT_TXN_TOOL, COMMIT_RECOVER   the tools; by default those found in PATH
 # MAN_DIR                       where the pages are
 #
 # /etc, /var/lib and /srv in an example become directories of the scratch root,
@@ -22,6 +22,7 @@ setup()
 	mkdir -p "$ROOT"/bin "$ROOT"/home/.ssh "$ROOT"/etc/cron.d "$ROOT"/etc/sudoers.d \
 		"$ROOT"/etc/nginx "$ROOT"/var/lib/node_exporter "$ROOT"/srv/deep "$ROOT"/work
 	wrapper commit-save "$(command -v "${COMMIT_SAVE:-commit-save}" || :)"
+	wrapper commit-txn "$(command -v "${COMMIT_TXN_TOOL:-commit-txn}" || :)"
 	wrapper commit-recover "$(command -v "${COMMIT_RECOVER:-commit-recover}" || :)"
 	stand_ins
 	export HOME=$ROOT/home PATH=$ROOT/bin:$PATH
@@ -41,7 +42,7 @@ teardown()
 wrapper()
 {
 	if [ ! -x "$2" ]; then
-		echo "no $1: set COMMIT_SAVE and COMMIT_RECOVER" >&2
+		echo "no $1: set COMMIT_SAVE, COMMIT_TXN_TOOL and COMMIT_RECOVER" >&2
 		return 1
 	fi
 	printf '#!/bin/sh\nexec "%s" "$@"\n' "$2" > "$ROOT/bin/$1"
@@ -139,7 +140,7 @@ needs_json()
 }
 
 @test "every example of the pages is tested here" {
-	for page in commit-save.1 commit-journal.5 commit-log.5 commit-recover.8; do
+	for page in commit-save.1 commit-txn.1 commit-journal.5 commit-log.5 commit-recover.8; do
 		for name in $("$EXTRACT" "$MAN_DIR/$page"); do
 			echo "$page $name"
 			grep -q "^@test \"$page: $name\"" "$HERE/man-examples.bats"
@@ -354,6 +355,124 @@ needs_json()
 	same motd 'old\n'
 	[ "$(stat -c '%i %Y %Z' motd)" = "$before" ]
 	no_leftovers
+}
+
+# needs_apply: the tools may be built without libarchive
+needs_apply()
+{
+	if commit-txn apply -C "$ROOT/srv" /dev/null 2>&1 | grep -q 'without libarchive'; then
+		skip 'built without libarchive'
+	fi
+}
+
+# A tree to be changed, and a build to replace it.
+website()
+{
+	mkdir -p "$ROOT/srv/www/news" "$ROOT/srv/www/uploads" build/css
+	echo 'old text' > "$ROOT/srv/www/index.html"
+	echo draft > "$ROOT/srv/www/news/draft.html"
+	echo theirs > "$ROOT/srv/www/uploads/photo"
+	echo built > build/index.html
+	echo style > build/css/site.css
+}
+
+@test "commit-txn.1: certificate" {
+	mkdir -p "$ROOT/etc/ssl/site"
+	# pubkey KIND FILE: what stands behind the colon
+	printf '#!/bin/sh\ncut -d: -f2 "$2"\n' > "$ROOT/bin/pubkey"
+	chmod +x "$ROOT/bin/pubkey"
+	echo key:1 > new.key
+	echo crt:1 > new.crt
+	example commit-txn.1 certificate
+	[ "$status" -eq 0 ]
+	same "$ROOT/etc/ssl/site/site.key" 'key:1\n'
+	same "$ROOT/etc/ssl/site/site.crt" 'crt:1\n'
+	# A certificate of another key.
+	echo key:2 > new.key
+	example commit-txn.1 certificate
+	[ "$status" -eq 4 ]
+	same "$ROOT/etc/ssl/site/site.key" 'key:1\n'
+	# A file that is missing.
+	rm new.crt
+	example commit-txn.1 certificate
+	[ "$status" -eq 4 ]
+	same "$ROOT/etc/ssl/site/site.key" 'key:1\n'
+}
+
+@test "commit-txn.1: nginx" {
+	needs_apply
+	commit-txn run -C "$ROOT/srv" --validate-at-root=true -- true || skip 'no view at the root here'
+	# nginx -t -q: its configuration has an absolute path
+	cat > "$ROOT/bin/nginx" <<-END
+		#!/bin/sh
+		[ "\$1 \$2" != '-s reload' ] || { echo reload >> "$ROOT/reloads"; exit 0; }
+		[ "\$1 \$2" = '-t -q' ] && grep -q '^good' $ROOT/etc/nginx/conf.d/site.conf
+	END
+	mkdir -p new/conf.d
+	echo 'good 1' > new/conf.d/site.conf
+	echo gone > "$ROOT/etc/nginx/gone.conf"
+	tar -C new -czf nginx.tar.gz .
+	example commit-txn.1 nginx
+	[ "$status" -eq 0 ]
+	same "$ROOT/etc/nginx/conf.d/site.conf" 'good 1\n'
+	[ ! -e "$ROOT/etc/nginx/gone.conf" ]
+	[ "$(wc -l < "$ROOT/reloads")" -eq 1 ]
+	echo 'bad 2' > new/conf.d/site.conf
+	tar -C new -czf nginx.tar.gz .
+	example commit-txn.1 nginx
+	[ "$status" -eq 4 ]
+	same "$ROOT/etc/nginx/conf.d/site.conf" 'good 1\n'
+	[ "$(wc -l < "$ROOT/reloads")" -eq 1 ]
+}
+
+@test "commit-txn.1: steps" {
+	website
+	example commit-txn.1 steps
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'-old text'* ]]
+	[[ "$output" == *'+new text'* ]]
+	same "$ROOT/srv/www/index.html" 'new text\n'
+	same "$ROOT/srv/www/news/1.html" 'draft\n'
+	[ ! -e "$ROOT/srv/www/news/draft.html" ]
+}
+
+@test "commit-txn.1: script" {
+	website
+	example commit-txn.1 script
+	[ "$status" -eq 0 ]
+	same "$ROOT/srv/www/archive/index.html" 'old text\n'
+	same "$ROOT/srv/www/index.html" 'back soon\n'
+	same "$ROOT/srv/www/old.html" 'old text\n'
+}
+
+@test "commit-txn.1: deploy" {
+	needs_apply
+	website
+	example commit-txn.1 deploy
+	[ "$status" -eq 0 ]
+	same "$ROOT/srv/www/index.html" 'built\n'
+	same "$ROOT/srv/www/css/site.css" 'style\n'
+	same "$ROOT/srv/www/uploads/photo" 'theirs\n'
+	[ ! -e "$ROOT/srv/www/news" ]
+}
+
+@test "commit-txn.1: dry-run" {
+	needs_apply
+	website
+	example commit-txn.1 dry-run
+	[ "$status" -eq 0 ]
+	printf '%s\n' 'A css/' 'A css/site.css' 'M index.html' 'D news' 'D news/draft.html' > want
+	printf '%s\n' "$output" | diff want -
+	same "$ROOT/srv/www/index.html" 'old text\n'
+}
+
+@test "commit-txn.1: read" {
+	website
+	commit-txn init -C "$ROOT/srv/www"
+	example commit-txn.1 read
+	[ "$status" -eq 0 ]
+	tar -tzf www.tar.gz | grep -qx './news/draft.html'
+	run ! sh -c 'tar -tzf www.tar.gz | grep -F ./.commit'
 }
 
 @test "commit-journal.5: extract" {
