@@ -94,29 +94,33 @@ static void support_formats(const struct reader *reader)
 	la->archive_read_support_format_zip(archive);
 }
 
-static int make(struct reader **made, const char *name, struct commit_error *err)
+/* NULL with *err; what could be made is closed by reader_close. */
+static struct reader *make(const char *name, struct commit_error *err)
 {
-	struct reader *reader;
 	const char *why = "";
 	const struct archive_calls *la = archive_calls_load(&why);
+	struct reader *reader;
 
-	if (la == NULL)
-		return reader_fail(err, COMMIT_EFAILED, 0, name, "libarchive cannot be loaded: %s",
-		                   why);
+	if (la == NULL) {
+		reader_fail(err, COMMIT_EFAILED, 0, name, "libarchive cannot be loaded: %s", why);
+		return NULL;
+	}
 	reader = calloc(1, sizeof(*reader));
-	if (reader == NULL)
-		return reader_fail(err, COMMIT_EFAILED, ENOMEM, name, "out of memory");
+	if (reader != NULL) {
+		reader->la = la;
+		reader->fd = -1;
+		reader->cancel_fd = -1;
+		reader->name = strdup(name);
+		reader->entry = la->archive_entry_new();
+	}
+	if (reader == NULL || reader->name == NULL || reader->entry == NULL) {
+		reader_fail(err, COMMIT_EFAILED, ENOMEM, name, "out of memory");
+		reader_close(reader);
+		return NULL;
+	}
 	/* some formats have their names in Unicode, and they become UTF-8 */
 	setlocale(LC_CTYPE, "C.UTF-8");
-	reader->la = la;
-	reader->fd = -1;
-	reader->cancel_fd = -1;
-	reader->name = strdup(name);
-	reader->entry = la->archive_entry_new();
-	*made = reader;
-	if (reader->name == NULL || reader->entry == NULL)
-		return reader_fail(err, COMMIT_EFAILED, ENOMEM, name, "out of memory");
-	return COMMIT_OK;
+	return reader;
 }
 
 /* A file without a name, for as long as it is needed. */
@@ -237,16 +241,16 @@ static int open_input(struct reader *reader, const char *name, struct commit_err
 int reader_open_archive(struct reader **opened, const char *name, int cancel_fd,
                         struct commit_error *err)
 {
-	struct reader *reader = NULL;
-	int rc = make(&reader, strcmp(name, "-") == 0 ? "standard input" : name, err);
+	struct reader *reader = make(strcmp(name, "-") == 0 ? "standard input" : name, err);
+	int rc;
 
-	if (rc == COMMIT_OK) {
-		reader->cancel_fd = cancel_fd;
-		reader->archive = reader->la->archive_read_new();
-		if (reader->archive == NULL)
-			rc = reader_fail(err, COMMIT_EFAILED, ENOMEM, name, "out of memory");
-	}
-	if (rc == COMMIT_OK) {
+	if (reader == NULL)
+		return err->code;
+	reader->cancel_fd = cancel_fd;
+	reader->archive = reader->la->archive_read_new();
+	if (reader->archive == NULL) {
+		rc = reader_fail(err, COMMIT_EFAILED, ENOMEM, name, "out of memory");
+	} else {
 		support_formats(reader);
 		rc = open_input(reader, name, err);
 	}
@@ -258,40 +262,38 @@ int reader_open_archive(struct reader **opened, const char *name, int cancel_fd,
 }
 
 /* With "/.", or a symbolic link to a directory would be what is copied. */
-static int open_directory(struct reader *reader, struct commit_error *err)
+static int walk_directory(struct reader *reader, struct commit_error *err)
 {
+	const struct archive_calls *la = reader->la;
 	char *path;
 	int rc;
 
-	if (asprintf(&path, "%s/.", reader->name) < 0)
+	reader->archive = la->archive_read_disk_new();
+	reader->links = la->archive_entry_linkresolver_new();
+	if (reader->archive == NULL || reader->links == NULL ||
+	    asprintf(&path, "%s/.", reader->name) < 0)
 		return reader_fail(err, COMMIT_EFAILED, ENOMEM, reader->name, "out of memory");
-	rc = reader->la->archive_read_disk_open(reader->archive, path);
+	la->archive_read_disk_set_symlink_physical(reader->archive);
+	la->archive_entry_linkresolver_set_strategy(reader->links, ARCHIVE_FORMAT_TAR);
+	rc = la->archive_read_disk_open(reader->archive, path);
 	free(path);
 	return rc == ARCHIVE_OK ? COMMIT_OK : reader_fail_archive(reader, err);
 }
 
 int reader_open_tree(struct reader **opened, const char *directory, struct commit_error *err)
 {
-	struct reader *reader = NULL;
+	struct reader *reader = make(directory, err);
 	struct stat st;
-	int rc = make(&reader, directory, err);
+	int rc;
 
-	if (rc == COMMIT_OK && stat(directory, &st) != 0)
+	if (reader == NULL)
+		return err->code;
+	if (stat(directory, &st) != 0)
 		rc = reader_fail(err, COMMIT_EFAILED, errno, directory, "%s", strerror(errno));
-	else if (rc == COMMIT_OK && !S_ISDIR(st.st_mode))
+	else if (!S_ISDIR(st.st_mode))
 		rc = reader_fail(err, COMMIT_EFAILED, ENOTDIR, directory, "it is no directory");
-	if (rc == COMMIT_OK) {
-		reader->archive = reader->la->archive_read_disk_new();
-		reader->links = reader->la->archive_entry_linkresolver_new();
-		if (reader->archive == NULL || reader->links == NULL)
-			rc = reader_fail(err, COMMIT_EFAILED, ENOMEM, directory, "out of memory");
-	}
-	if (rc == COMMIT_OK) {
-		reader->la->archive_read_disk_set_symlink_physical(reader->archive);
-		reader->la->archive_entry_linkresolver_set_strategy(reader->links,
-		                                                    ARCHIVE_FORMAT_TAR);
-		rc = open_directory(reader, err);
-	}
+	else
+		rc = walk_directory(reader, err);
 	if (rc == COMMIT_OK)
 		*opened = reader;
 	else

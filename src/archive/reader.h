@@ -56,11 +56,11 @@ struct reader_entry {
  * name "-" is standard input. Errors: COMMIT_EFAILED (cannot be read, no
  * libarchive), COMMIT_EREFUSED (no archive), COMMIT_ECANCELED (cancel_fd is readable).
  */
-int reader_open_archive(struct reader **reader, const char *name, int cancel_fd,
+int reader_open_archive(struct reader **opened, const char *name, int cancel_fd,
                         struct commit_error *err);
 
 /* All below a directory, itself included as "."; no name ".commit". */
-int reader_open_tree(struct reader **reader, const char *directory, struct commit_error *err);
+int reader_open_tree(struct reader **opened, const char *directory, struct commit_error *err);
 
 /*
  * Returns 1 with *entry, 0 at the proper end, or a code. Errors: COMMIT_EREFUSED

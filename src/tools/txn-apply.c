@@ -297,7 +297,7 @@ static int take_link(struct apply *apply, const char *path, const struct reader_
 {
 	struct txn_session *session = apply->session;
 	struct txn_name *target;
-	struct txn_name *name;
+	struct txn_name *name = NULL;
 	enum commit_kind kind;
 	char real[PATH_MAX];
 	char to[PATH_MAX];
@@ -313,7 +313,7 @@ static int take_link(struct apply *apply, const char *path, const struct reader_
 	rc = claim(apply, entry->path, path, target->kind, &name);
 	if (rc == COMMIT_OK)
 		rc = make_way(apply, path, false, &kind, real, sizeof(real));
-	if (rc != COMMIT_OK)
+	if (rc != COMMIT_OK || name == NULL)
 		return rc;
 	name->first = target->first;
 	name->next_link = name->first->next_link;
@@ -323,16 +323,23 @@ static int take_link(struct apply *apply, const char *path, const struct reader_
 	return commit_txn_link(session->txn, target->path, path, &session->err);
 }
 
+static enum txn_name_kind kind_of(const struct reader_entry *entry)
+{
+	switch (entry->kind) {
+	case READER_DIRECTORY:
+		return TXN_NAME_DIRECTORY;
+	case READER_SYMLINK:
+		return TXN_NAME_SYMLINK;
+	default:
+		return TXN_NAME_FILE;
+	}
+}
+
 static int take(struct apply *apply, const struct reader_entry *entry)
 {
-	static const enum txn_name_kind kinds[] = {
-	        [READER_FILE] = TXN_NAME_FILE,
-	        [READER_DIRECTORY] = TXN_NAME_DIRECTORY,
-	        [READER_SYMLINK] = TXN_NAME_SYMLINK,
-	};
-	struct txn_name *name;
-	char path[PATH_MAX];
-	bool excluded;
+	struct txn_name *name = NULL;
+	char path[PATH_MAX] = "";
+	bool excluded = false;
 	int rc = txn_apply_path(apply, entry->path, entry->path, path, sizeof(path), &excluded);
 
 	if (rc == COMMIT_OK && entry->kind == READER_OTHER)
@@ -342,12 +349,12 @@ static int take(struct apply *apply, const struct reader_entry *entry)
 		return rc;
 	if (entry->kind == READER_HARDLINK)
 		return take_link(apply, path, entry);
-	rc = claim(apply, entry->path, path, kinds[entry->kind], &name);
-	if (rc != COMMIT_OK)
+	rc = claim(apply, entry->path, path, kind_of(entry), &name);
+	if (rc != COMMIT_OK || name == NULL)
 		return rc;
-	if (entry->kind == READER_DIRECTORY)
+	if (name->kind == TXN_NAME_DIRECTORY)
 		return take_directory(apply, path, name, entry);
-	if (entry->kind == READER_SYMLINK)
+	if (name->kind == TXN_NAME_SYMLINK)
 		return take_symlink(apply, path, name, entry);
 	return take_file(apply, path, name, entry);
 }

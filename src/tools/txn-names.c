@@ -37,7 +37,7 @@ static bool grow(struct txn_names *names)
 {
 	struct txn_names larger = {NULL, names->size > 0 ? names->size * 2 : 256, names->count};
 
-	larger.slots = calloc(larger.size, sizeof(*larger.slots));
+	larger.slots = calloc(larger.size, sizeof(struct txn_name *));
 	if (larger.slots == NULL)
 		return false;
 	for (size_t i = 0; i < names->size; i++)

@@ -25,6 +25,7 @@ struct input {
 	size_t start;
 	size_t end;
 	char terminator;
+	/* how many there were */
 	uint64_t number;
 	bool ended;
 };
@@ -74,37 +75,44 @@ static int read_more(struct input *input, struct commit_error *err)
 	return COMMIT_OK;
 }
 
+/* The record that has been read to its end, or NULL. */
+static char *cut_record(struct input *input, size_t *length)
+{
+	char *begin = input->bytes + input->start;
+	size_t left = input->end - input->start;
+	char *end = left > 0 ? memchr(begin, input->terminator, left) : NULL;
+
+	if (end == NULL)
+		return NULL;
+	*end = '\0';
+	*length = (size_t)(end - begin);
+	input->start += *length + 1;
+	input->number++;
+	return begin;
+}
+
 /*
  * The next record, its terminator replaced by a zero byte; valid until the next
- * call. Returns 1, 0 at the end, or a code.
+ * call. NULL at the end, with *rc 0, or a code.
  */
-static int next_record(struct input *input, char **record, size_t *length, struct commit_error *err)
+static char *next_record(struct input *input, size_t *length, int *rc, struct commit_error *err)
 {
-	for (;;) {
-		char *begin = input->bytes + input->start;
-		char *end = input->end > input->start
-		                    ? memchr(begin, input->terminator, input->end - input->start)
-		                    : NULL;
-		int rc;
+	*rc = COMMIT_OK;
+	while (*rc == COMMIT_OK) {
+		char *record = input->bytes != NULL ? cut_record(input, length) : NULL;
 
-		if (end != NULL) {
-			*end = '\0';
-			*record = begin;
-			*length = (size_t)(end - begin);
-			input->start += *length + 1;
-			input->number++;
-			return 1;
-		}
+		if (record != NULL)
+			return record;
 		if (input->ended && input->start == input->end)
-			return 0;
+			return NULL;
 		if (input->ended)
-			return cli_fail(err, COMMIT_EREFUSED, 0, "script", "standard input",
-			                "it breaks off in its last %s; nothing was changed",
-			                input->terminator == '\n' ? "line" : "word");
-		rc = read_more(input, err);
-		if (rc != COMMIT_OK)
-			return rc;
+			*rc = cli_fail(err, COMMIT_EREFUSED, 0, "script", "standard input",
+			               "it breaks off in its last %s; nothing was changed",
+			               input->terminator == '\n' ? "line" : "word");
+		else
+			*rc = read_more(input, err);
 	}
+	return NULL;
 }
 
 static int refuse(const struct input *input, const char *why, struct commit_error *err)
@@ -134,7 +142,8 @@ static int run_words(struct txn_session *session, const struct input *input,
 }
 
 /* Returns 1 if there was an operation, 0 for an empty line, or a code. */
-static int run_line(struct txn_session *session, struct input *input, char *line, size_t length)
+static int run_line(struct txn_session *session, const struct input *input, char *line,
+                    size_t length)
 {
 	struct txn_word words[TXN_WORDS_MAX];
 	const char *why;
@@ -152,37 +161,44 @@ static int run_line(struct txn_session *session, struct input *input, char *line
 	return rc != COMMIT_OK ? rc : count > 0;
 }
 
+/* A copy of the next record, for reading on moves the buffer. */
+static int copy_record(struct input *input, struct txn_word *word, char **copy,
+                       struct commit_error *err)
+{
+	int rc;
+	char *record = next_record(input, &word->length, &rc, err);
+
+	if (record == NULL && rc == COMMIT_OK)
+		return cli_fail(err, COMMIT_EREFUSED, 0, "script", "standard input",
+		                "it breaks off in an operation; nothing was changed");
+	if (record == NULL)
+		return rc;
+	*copy = strdup(record);
+	word->text = *copy;
+	return *copy != NULL
+	               ? COMMIT_OK
+	               : cli_fail(err, COMMIT_EFAILED, ENOMEM, "script", NULL, "out of memory");
+}
+
 /* With -0: the name says how many records are its words. */
 static int run_records(struct txn_session *session, struct input *input, const char *name)
 {
 	const struct txn_operation *operation = txn_operation_find(name);
 	struct txn_word words[TXN_WORDS_MAX] = {{NULL, 0}};
-	int count = 0;
-	int rc = 1;
+	char *copies[2] = {NULL, NULL};
+	int count;
+	int rc = COMMIT_OK;
 
 	if (operation == NULL)
 		return refuse(input, "no such operation", &session->err);
+	count = txn_operation_count(operation);
 	words[0] = (struct txn_word){operation->name, strlen(operation->name)};
-	while (rc == 1 && count < txn_operation_count(operation)) {
-		char *record;
-		size_t length;
-
-		rc = next_record(input, &record, &length, &session->err);
-		if (rc != 1)
-			break;
-		/* a copy, for reading on moves the buffer */
-		words[++count] = (struct txn_word){strdup(record), length};
-		if (words[count].text == NULL)
-			rc = cli_fail(&session->err, COMMIT_EFAILED, ENOMEM, "script", NULL,
-			              "out of memory");
-	}
-	if (rc == 0)
-		rc = cli_fail(&session->err, COMMIT_EREFUSED, 0, "script", "standard input",
-		              "it breaks off in an operation; nothing was changed");
-	else if (rc == 1)
+	for (int i = 0; i < count && rc == COMMIT_OK; i++)
+		rc = copy_record(input, &words[i + 1], &copies[i], &session->err);
+	if (rc == COMMIT_OK)
 		rc = run_words(session, input, words, count + 1);
-	for (int i = 1; i < TXN_WORDS_MAX; i++)
-		free((char *)words[i].text);
+	free(copies[0]);
+	free(copies[1]);
 	return rc == COMMIT_OK ? 1 : rc;
 }
 
@@ -193,7 +209,7 @@ static int run_all(struct txn_session *session, struct input *input)
 	size_t length;
 	int rc;
 
-	while ((rc = next_record(input, &record, &length, &session->err)) == 1) {
+	while ((record = next_record(input, &length, &rc, &session->err)) != NULL) {
 		int done = input->terminator == '\n' ? run_line(session, input, record, length)
 		                                     : run_records(session, input, record);
 

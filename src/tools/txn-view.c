@@ -191,9 +191,9 @@ static int finish(struct child *child, int told, int *status, struct commit_erro
 
 static int run(const struct view *view, struct commit_error *err)
 {
-	struct child child;
-	int status;
-	int told;
+	struct child child = {0, false};
+	int status = 0;
+	int told = -1;
 	int rc = start(view, work, &child, &told, err);
 
 	if (rc == COMMIT_OK)
@@ -239,9 +239,9 @@ int txn_view_check(struct commit_error *err)
 {
 	struct commit_error told = COMMIT_ERROR_INIT;
 	struct view view = {NULL};
-	struct child child;
+	struct child child = {0, false};
 	int status = 0;
-	int out;
+	int out = -1;
 	int rc = make_directory(&view, err);
 
 	if (rc != COMMIT_OK)

@@ -191,17 +191,17 @@ refused() {
 	rm -r x
 	# the end: two blocks of zeros behind three files of 512 + 1536 bytes
 	for size in 0 1 511 512 700 2047 2048 2049 2560 4096 6000 6143 6144; do
-		head -c $size a.full >cut
-		gives 4 commit-txn apply cut || { echo "size $size"; return 1; }
-		gives 4 commit-txn apply --mirror cut
+		head -c $size a.full >cut.tar
+		gives 4 commit-txn apply cut.tar || { echo "size $size"; return 1; }
+		gives 4 commit-txn apply --mirror cut.tar
 		# shellcheck disable=SC2002
-		cat cut | gives 4 commit-txn apply - || { echo "size $size"; return 1; }
+		cat cut.tar | gives 4 commit-txn apply - || { echo "size $size"; return 1; }
 	done
-	head -c 6144 a.full >cut
-	gives 4 commit-txn apply cut
+	head -c 6144 a.full >cut.tar
+	gives 4 commit-txn apply cut.tar
 	says 3 'breaks off behind this entry'
-	head -c 7168 a.full >cut
-	gives 0 commit-txn apply -n cut
+	head -c 7168 a.full >cut.tar
+	gives 0 commit-txn apply -n cut.tar
 	untouched
 }
 
@@ -219,12 +219,12 @@ refused() {
 	for archive in a.*; do
 		size=$(stat -c %s "$archive")
 		for part in 10 40 70 95; do
-			head -c $((size * part / 100)) "$archive" >cut
+			head -c $((size * part / 100)) "$archive" >cut.tar
 			# tar pads with zeros: of 95 % of it nothing is missing
 			[ "$archive-$part" != a.tar-95 ] || continue
-			gives 4 commit-txn apply cut || { echo "$archive $part"; return 1; }
+			gives 4 commit-txn apply cut.tar || { echo "$archive $part"; return 1; }
 			# shellcheck disable=SC2002
-			cat cut | gives 4 commit-txn apply - || { echo "$archive $part -"; return 1; }
+			cat cut.tar | gives 4 commit-txn apply - || { echo "$archive $part -"; return 1; }
 		done
 	done
 	untouched

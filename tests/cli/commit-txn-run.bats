@@ -3,6 +3,9 @@
 #
 # commit-txn run and read: a command as a transaction, a command that reads.
 
+# shellcheck disable=SC2016 # commands expand their own variables
+# shellcheck disable=SC2034 # the helper reads PIDS
+
 load txn-helper
 
 setup() {

@@ -3,6 +3,9 @@
 #
 # A transaction of commit-txn by steps: operations, status, diff, commit, abort.
 
+# shellcheck disable=SC2030,SC2031 # T is local to a test, and is meant to be
+# shellcheck disable=SC2034 # the helper reads PIDS
+
 load txn-helper
 
 setup() {
@@ -74,7 +77,7 @@ teardown() { sweep; }
 	[ "$(stat -c %u:%g root/a)" = 3:4 ]
 	[ "$(stat -c %u:%g root/b)" = 5:0 ]
 	[ "$(getfattr --only-values -n user.plain root/a)" = text ]
-	[ "$(getfattr -e hex -n user.hex root/a | grep =)" = user.hex=0x00ff41 ]
+	[ "$(getfattr -e hex -n user.hex root/a | grep '=')" = user.hex=0x00ff41 ]
 	getfattr -n user.empty root/a
 }
 

@@ -4,6 +4,8 @@
 # The command line of commit-txn: commands and their options, what is refused
 # with 2, the root, messages, JSON.
 
+# shellcheck disable=SC2030,SC2031 # T is local to a test, and is meant to be
+
 load txn-helper
 
 setup() { scratch; }

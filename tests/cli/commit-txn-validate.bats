@@ -3,6 +3,11 @@
 #
 # --validate and --validate-at-root: a command looks at the result before it is one.
 
+# shellcheck disable=SC2016 # validators expand their own $1
+# shellcheck disable=SC2030,SC2031 # what is exported is for one test
+# shellcheck disable=SC2034 # the helper reads PIDS
+# shellcheck disable=SC2094 # the command named script does not write the file named script
+
 load txn-helper
 
 setup() {
@@ -40,7 +45,6 @@ need_view() {
 }
 
 # The validator puts a copy of what it sees into $ROOT/seen.
-# shellcheck disable=SC2016
 copy='cp -a "$1/." "$SEEN"'
 
 @test "the validator sees the whole result, and nothing else" {
@@ -123,7 +127,6 @@ copy='cp -a "$1/." "$SEEN"'
 
 @test "the tree is read-only" {
 	need_view
-	# shellcheck disable=SC2016
 	gives 0 commit-txn script --validate='
 		! touch "$1/new" 2>/dev/null && ! echo x >"$1/a" && ! rm "$1/d/n" &&
 		! touch "$1/d/deep/y"' <script
@@ -132,7 +135,6 @@ copy='cp -a "$1/." "$SEEN"'
 
 @test "nothing of it is seen outside, and nothing stays" {
 	need_view
-	# shellcheck disable=SC2016
 	gives 4 commit-txn script --validate='echo "$1"; grep -c " $1 " /proc/self/mountinfo; exit 1' <script
 	seen=$(head -n 1 "$ERR")
 	[[ $seen == /*/view ]]
@@ -145,7 +147,6 @@ copy='cp -a "$1/." "$SEEN"'
 @test "--validate-at-root: absolute paths lead to the result, for the validator alone" {
 	need_view
 	mkfifo ready go
-	# shellcheck disable=SC2016
 	commit-txn script --validate-at-root='
 		[ "$1" = "$COMMIT_ROOT" ] && [ "$(cat "$COMMIT_ROOT/a")" = "new a" ] &&
 		[ -f "$COMMIT_ROOT/only" ] && [ ! -e "$COMMIT_ROOT/gone" ] &&
@@ -186,7 +187,6 @@ copy='cp -a "$1/." "$SEEN"'
 	need setpriv
 	export SEEN=$ROOT/seen
 	mkdir "$SEEN"
-	# shellcheck disable=SC2016
 	gives 0 unshare -Ur sh -c 'echo 0 > /proc/sys/user/max_user_namespaces || exit 99
 		exec setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin commit-txn script -n --validate='"'$copy; touch \"\$1/trace\"'"' < script'
 	[ -e "$SEEN/a" ]
@@ -202,7 +202,6 @@ copy='cp -a "$1/." "$SEEN"'
 	need_user
 	chown -R 65534:65534 root
 	chmod 644 script
-	# shellcheck disable=SC2016
 	gives 0 as_user commit-txn script -n --validate='
 		[ "$(cat "$1/a")" = "new a" ] && [ ! -e "$1/gone" ] && [ "$(id -u)" = 65534 ]' <script
 	holds root/a 'a\n'
@@ -219,7 +218,6 @@ copy='cp -a "$1/." "$SEEN"'
 	export COMMIT_ROOT="$ROOT/w/r,o:o\\t 1"
 	mkdir "$COMMIT_ROOT/mnt" "$COMMIT_ROOT/mnt2" other other/sub
 	echo m >other/m
-	# shellcheck disable=SC2016
 	gives 4 unshare -m sh -c '
 		mount --bind other "$COMMIT_ROOT/mnt" && mount --bind other/sub "$COMMIT_ROOT/mnt2" || exit 99
 		commit-txn script --validate='"'"'

@@ -379,6 +379,7 @@ website()
 @test "commit-txn.1: certificate" {
 	mkdir -p "$ROOT/etc/ssl/site"
 	# pubkey KIND FILE: what stands behind the colon
+	# shellcheck disable=SC2016
 	printf '#!/bin/sh\ncut -d: -f2 "$2"\n' > "$ROOT/bin/pubkey"
 	chmod +x "$ROOT/bin/pubkey"
 	echo key:1 > new.key
