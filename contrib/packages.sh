@@ -26,42 +26,42 @@ packages_manager() {
 packages_list() {
 	case $1-$2 in
 	apt-get-build)
-		echo autoconf automake gcc libacl1-dev libattr1-dev libc6-dev libjansson-dev \
+		echo autoconf automake gcc libacl1-dev libarchive-dev libattr1-dev libc6-dev libjansson-dev \
 			libtool libxxhash-dev make
 		;;
 	apt-get-test)
-		echo acl attr bats bindfs btrfs-progs clang clang-tidy cppcheck e2fsprogs fuse2fs g++ \
-			gcovr git jq libcap2-bin libcmocka-dev linux-libc-dev mandoc moreutils mount musl-tools \
+		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs fuse2fs g++ \
+			gcovr git jq libarchive-tools libcap2-bin libcmocka-dev linux-libc-dev mandoc moreutils mount musl-tools \
 			pkg-config procps python3 quota shellcheck strace util-linux valgrind \
-			xfsprogs xz-utils
+			xfsprogs xz-utils zip
 		;;
 	dnf-build)
-		echo autoconf automake gcc jansson-devel libacl-devel libattr-devel libtool make \
+		echo autoconf automake gcc jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \
 			xxhash-devel
 		;;
 	dnf-test)
-		echo acl attr bats btrfs-progs clang clang-tools-extra cppcheck e2fsprogs gcc-c++ \
+		echo acl attr bats bsdtar btrfs-progs clang clang-tools-extra cpio cppcheck e2fsprogs gcc-c++ \
 			gcovr git jq libasan libcap libcmocka-devel libubsan mandoc moreutils musl-gcc \
 			pkgconf-pkg-config procps-ng python3 quota ShellCheck strace util-linux \
-			valgrind xfsprogs xz
+			valgrind xfsprogs xz zip
 		;;
 	apk-build)
-		echo acl-dev attr-dev autoconf automake build-base jansson-dev libtool \
+		echo acl-dev attr-dev autoconf automake build-base jansson-dev libarchive-dev libtool \
 			linux-headers xxhash-dev
 		;;
 	apk-test)
 		echo acl attr bash bats btrfs-progs clang clang-extra-tools cmocka-dev coreutils \
-			cppcheck e2fsprogs e2fsprogs-extra findutils gcovr git jq libcap-utils mandoc \
+			cpio cppcheck e2fsprogs e2fsprogs-extra findutils gcovr git jq libarchive-tools libcap-utils mandoc \
 			moreutils pkgconf procps python3 quota-tools shellcheck strace util-linux \
-			valgrind xfsprogs xz
+			valgrind xfsprogs xz zip
 		;;
 	pacman-build)
-		echo acl attr autoconf automake gcc jansson libtool make xxhash
+		echo acl attr autoconf automake gcc jansson libarchive libtool make xxhash
 		;;
 	pacman-test)
-		echo bash-bats btrfs-progs clang cmocka cppcheck e2fsprogs gcovr git jq libcap mandoc \
+		echo bash-bats btrfs-progs clang cmocka cpio cppcheck e2fsprogs gcovr git jq libcap mandoc \
 			moreutils musl pkgconf procps-ng python quota-tools shellcheck strace \
-			util-linux valgrind xfsprogs xz
+			util-linux valgrind xfsprogs xz zip
 		;;
 	esac
 }

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 dist_man_MANS += \
 	man/commit-journal.5 \
+	man/commit-log.5 \
+	man/commit-store.5 \
 	man/commit-recover.8 \
 	man/commit-save.1 \
+	man/commit-txn.1 \
 	man/commit_recover_scan.3 \
 	man/commit_save_open.3 \
 	man/libcommit.3 \

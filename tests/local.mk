@@ -33,9 +33,17 @@ unit_tests = \
 	tests/unit/test-inplace-registry \
 	tests/unit/test-journal \
 	tests/unit/test-lock \
+	tests/unit/test-log \
+	tests/unit/test-log-damage \
+	tests/unit/test-log-device \
+	tests/unit/test-log-power \
+	tests/unit/test-log-record \
+	tests/unit/test-log-stranger \
+	tests/unit/test-log-super \
+	tests/unit/test-log-threads \
+	tests/unit/test-log-walk \
 	tests/unit/test-meta \
 	tests/unit/test-name \
-	tests/unit/test-record \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
 	tests/unit/test-save \
@@ -55,6 +63,13 @@ cli_tests = \
 	tests/cli/commit-save-options.bats \
 	tests/cli/commit-save-producer.bats \
 	tests/cli/commit-save-races.bats \
+	tests/cli/commit-txn-apply.bats \
+	tests/cli/commit-txn-hostile.bats \
+	tests/cli/commit-txn-run.bats \
+	tests/cli/commit-txn-script.bats \
+	tests/cli/commit-txn-steps.bats \
+	tests/cli/commit-txn-usage.bats \
+	tests/cli/commit-txn-validate.bats \
 	tests/cli/man-examples.bats \
 	tests/install/install.bats
 
@@ -67,7 +82,10 @@ fault_tests = \
 	tests/cli/save-concurrency.bats \
 	tests/cli/save-metadata.bats \
 	tests/cli/save-pitfalls-01-15.bats \
-	tests/cli/save-pitfalls-16-30.bats \
+	tests/cli/save-pitfalls-16-30.bats
+
+# Every call failing in turn, which takes its time
+walk_tests = \
 	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
@@ -77,11 +95,11 @@ fs_tests = \
 	tests/fs/power.bats \
 	tests/fs/space.bats
 
-# What make distcheck is content with; what is built anew by another compiler or
-# with sanitizers is worth testing again
+# What make distcheck is content with; what is worth testing again when it is built
+# by another compiler or with sanitizers; and everything
 quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
-product_tests = $(unit_programs) $(bats_tests)
-bats_tests = $(cli_tests) $(fault_tests) $(fs_tests)
+product_tests = $(unit_programs) $(cli_tests) $(fault_tests)
+bats_tests = $(cli_tests) $(fault_tests) $(walk_tests) $(fs_tests)
 
 if HAVE_CMOCKA
 unit_programs = $(unit_tests)
@@ -96,17 +114,27 @@ check_PROGRAMS += $(unit_tests)
 check_LTLIBRARIES += tests/unit/libsupport.la
 endif
 tests_unit_libsupport_la_SOURCES = \
-	tests/unit/killed.c \
-	tests/unit/killed.h \
-	tests/unit/support.c \
-	tests/unit/support.h
+	tests/unit/killed.c tests/unit/killed.h \
+	tests/unit/log-support.c tests/unit/log-support.h \
+	tests/unit/support.c tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_device_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_stranger_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
+
+# A real log for the manual's tests
+check_PROGRAMS += tests/cli/make-log
+tests_cli_make_log_SOURCES = tests/cli/make-log.c
+tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
-check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/walk
+check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/commit-txn
+check_PROGRAMS += tests/fault/walk
 endif
 
 tests_fault_walk_SOURCES = \
@@ -130,6 +158,10 @@ tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_L
 tests_fault_commit_save_SOURCES = src/tools/commit-save.c
 tests_fault_commit_save_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
+
+tests_fault_commit_txn_SOURCES = src/tools/commit-txn.c
+tests_fault_commit_txn_CPPFLAGS = $(tools_cppflags)
+tests_fault_commit_txn_LDADD = $(tests_fault_ldadd) $(ARCHIVE_LIBS)
 
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)
@@ -195,6 +227,7 @@ EXTRA_DIST += \
 	tests/fs/matrix.bash \
 	tests/cli/helper.bash \
 	tests/cli/options-helper.bash \
+	tests/cli/txn-helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \

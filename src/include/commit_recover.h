@@ -38,7 +38,9 @@ extern "C" {
 enum commit_finding_kind {
 	COMMIT_FOUND_STAGED,    /* staged file of a save that never committed */
 	COMMIT_FOUND_STAGE_DIR, /* directory in which a validator saw one */
-	COMMIT_FOUND_IN_PLACE   /* journal of an unfinished in-place edit */
+	COMMIT_FOUND_IN_PLACE,  /* journal of an unfinished in-place edit */
+	COMMIT_FOUND_TXN,       /* transaction in a store */
+	COMMIT_FOUND_STORE      /* store that could not be looked into */
 };
 
 enum commit_decision {

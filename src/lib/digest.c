@@ -26,6 +26,11 @@ struct lc_digest_stream *lc_digest_new(void)
 	return (struct lc_digest_stream *)(void *)state;
 }
 
+void lc_digest_restart(struct lc_digest_stream *stream)
+{
+	XXH3_128bits_reset(state_of(stream));
+}
+
 void lc_digest_update(struct lc_digest_stream *stream, const void *buffer, size_t length)
 {
 	XXH3_128bits_update(state_of(stream), buffer, length);

@@ -24,6 +24,7 @@ struct lc_digest {
 struct lc_digest_stream;
 
 struct lc_digest_stream *lc_digest_new(void);
+void lc_digest_restart(struct lc_digest_stream *stream);
 void lc_digest_update(struct lc_digest_stream *stream, const void *buffer, size_t length);
 struct lc_digest lc_digest_value(const struct lc_digest_stream *stream);
 void lc_digest_free(struct lc_digest_stream *stream);

@@ -47,6 +47,7 @@ uint64_t lc_journal_align(uint64_t size)
 
 void lc_journal_encode(const struct lc_journal *j, unsigned char head[LC_JOURNAL_HEAD])
 {
+	struct lc_record record = {.type = RECORD_TYPE};
 	unsigned char *p = head + AT_RECORD + LC_RECORD_HEAD;
 	uint32_t length = (uint32_t)strlen(j->target);
 
@@ -70,7 +71,8 @@ void lc_journal_encode(const struct lc_journal *j, unsigned char head[LC_JOURNAL
 	lc_put_le32(p + AT_TARGET_LENGTH, length);
 	memcpy(p + AT_CAPS, j->caps, sizeof j->caps);
 	memcpy(p + AT_TARGET, j->target, length);
-	lc_record_seal(head + AT_RECORD, RECORD_TYPE, 0, AT_TARGET + length);
+	record.length = AT_TARGET + length;
+	lc_record_seal(head + AT_RECORD, &record);
 }
 
 static int within(uint64_t offset, uint64_t length, uint64_t size)

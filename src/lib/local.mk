@@ -5,7 +5,9 @@ pkgconfig_DATA += src/lib/libcommit.pc
 # The modules of src/lib/FLOORS; a module may be more than one file
 libcommit_sources = \
 	src/lib/backup.c src/lib/backup.h \
+	src/lib/beneath.c src/lib/beneath.h \
 	src/lib/bytes.h \
+	src/lib/change.c src/lib/change.h \
 	src/lib/copy.c src/lib/copy.h \
 	src/lib/digest.c src/lib/digest.h \
 	src/lib/dir.c src/lib/dir.h \
@@ -14,16 +16,27 @@ libcommit_sources = \
 	src/lib/inplace.c src/lib/inplace-space.c src/lib/inplace.h \
 	src/lib/journal.c src/lib/journal.h \
 	src/lib/lock.c src/lib/lock.h \
+	src/lib/log.c src/lib/log.h src/lib/log-commit.c src/lib/log-file.c \
+	src/lib/log-internal.h src/lib/log-open.c src/lib/log-read.c src/lib/log-scan.c \
+	src/lib/log-segment.c src/lib/log-super.c \
 	src/lib/meta.c src/lib/meta.h \
 	src/lib/name.c src/lib/name.h \
+	src/lib/publish.c src/lib/publish.h \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
+	src/lib/recover-store.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
 	src/lib/sys.c src/lib/sys-stat.c src/lib/sys-wait.c src/lib/sys.h \
+	src/lib/store.c src/lib/store.h src/lib/store-open.c \
 	src/lib/target.c src/lib/target.h \
-	src/lib/token.c src/lib/token.h
+	src/lib/token.c src/lib/token.h \
+	src/lib/txn.c src/lib/txn-commit.c src/lib/txn-history.c src/lib/txn-internal.h \
+	src/lib/txn-list.c src/lib/txn-ops.c src/lib/txn.h \
+	src/lib/txn-recover.c src/lib/txn-share.c src/lib/txn-stage.c \
+	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-plan.c \
+	src/lib/view-table.c
 
 libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS)
 

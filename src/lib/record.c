@@ -7,11 +7,25 @@
 #include "digest.h"
 
 #include <errno.h>
+#include <string.h>
 
-#define AT_LENGTH 0
-#define AT_TYPE 4
-#define AT_SEQUENCE 8
-#define AT_SUM 16
+enum {
+	AT_LENGTH = 0,
+	AT_TYPE = 4,
+	AT_TRANSACTION = 8,
+	AT_POSITION = 16,
+	AT_PREVIOUS = 24,
+	AT_SALT = 32,
+	AT_DURABLE = 40,
+	AT_SUM = 48
+};
+
+size_t lc_record_size(size_t length)
+{
+	size_t size = LC_RECORD_HEAD + length;
+
+	return (size + LC_RECORD_ALIGN - 1) / LC_RECORD_ALIGN * LC_RECORD_ALIGN;
+}
 
 /*
  * The head's words go into the sum by their digest, so that neither two
@@ -26,29 +40,59 @@ static uint64_t checksum(const unsigned char *buffer, uint32_t length)
 	return lc_digest64(both, sizeof both);
 }
 
-size_t lc_record_seal(unsigned char *buffer, uint32_t type, uint64_t sequence, uint32_t length)
+size_t lc_record_seal(unsigned char *buffer, const struct lc_record *record)
 {
-	lc_put_le32(buffer + AT_LENGTH, length);
-	lc_put_le32(buffer + AT_TYPE, type);
-	lc_put_le64(buffer + AT_SEQUENCE, sequence);
-	lc_put_le64(buffer + AT_SUM, checksum(buffer, length));
-	return LC_RECORD_HEAD + (size_t)length;
+	size_t size = lc_record_size(record->length);
+	size_t end = LC_RECORD_HEAD + record->length;
+
+	lc_put_le32(buffer + AT_LENGTH, record->length);
+	lc_put_le32(buffer + AT_TYPE, record->type);
+	lc_put_le64(buffer + AT_TRANSACTION, record->transaction);
+	lc_put_le64(buffer + AT_POSITION, record->position);
+	lc_put_le64(buffer + AT_PREVIOUS, record->previous);
+	lc_put_le64(buffer + AT_SALT, record->salt);
+	lc_put_le64(buffer + AT_DURABLE, record->durable);
+	lc_put_le64(buffer + AT_SUM, checksum(buffer, record->length));
+	memset(buffer + end, 0, size - end);
+	return size;
+}
+
+static int all_zero(const unsigned char *bytes, size_t length)
+{
+	return bytes[0] == 0 && memcmp(bytes, bytes + 1, length - 1) == 0;
+}
+
+int lc_record_peek(const unsigned char *buffer, size_t size, struct lc_record *record)
+{
+	if (size < LC_RECORD_HEAD)
+		return -EAGAIN;
+	if (all_zero(buffer, LC_RECORD_HEAD))
+		return -ENODATA;
+	/* Not by lc_record_size, which overflows where size_t is short. */
+	if (lc_get_le32(buffer + AT_LENGTH) > size - LC_RECORD_HEAD)
+		return -EAGAIN;
+	record->type = lc_get_le32(buffer + AT_TYPE);
+	record->length = lc_get_le32(buffer + AT_LENGTH);
+	record->transaction = lc_get_le64(buffer + AT_TRANSACTION);
+	record->position = lc_get_le64(buffer + AT_POSITION);
+	record->previous = lc_get_le64(buffer + AT_PREVIOUS);
+	record->salt = lc_get_le64(buffer + AT_SALT);
+	record->durable = lc_get_le64(buffer + AT_DURABLE);
+	record->payload = buffer + LC_RECORD_HEAD;
+	return 0;
 }
 
 int lc_record_open(const unsigned char *buffer, size_t size, struct lc_record *record)
 {
-	uint32_t length;
+	struct lc_record found;
+	int rc = lc_record_peek(buffer, size, &found);
 
-	if (size < LC_RECORD_HEAD)
-		return -EAGAIN;
-	length = lc_get_le32(buffer + AT_LENGTH);
-	if (length > size - LC_RECORD_HEAD)
-		return -EAGAIN;
-	if (lc_get_le64(buffer + AT_SUM) != checksum(buffer, length))
+	if (rc)
+		return rc;
+	if (found.type == 0 || lc_get_le64(buffer + AT_SUM) != checksum(buffer, found.length))
 		return -EBADMSG;
-	record->type = lc_get_le32(buffer + AT_TYPE);
-	record->sequence = lc_get_le64(buffer + AT_SEQUENCE);
-	record->payload = buffer + LC_RECORD_HEAD;
-	record->length = length;
+	if (lc_record_size(found.length) > size)
+		return -EAGAIN;
+	*record = found;
 	return 0;
 }

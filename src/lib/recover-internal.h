@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * recover-internal.h - the two halves of recovery
+ * recover-internal.h - the parts of recovery
  *
  *     recover.c          SCAN: walks directories, knows names
  *     recover-decide.c   DECIDE and REPLAY: one name at a time
+ *     recover-store.c    the same for a tree's store
  */
 #ifndef LC_RECOVER_INTERNAL_H
 #define LC_RECOVER_INTERNAL_H
@@ -28,6 +29,9 @@ struct lc_scan {
 /* Decides about one name of ours, carries that out unless dry, reports it. */
 void lc_recover_handle(struct lc_scan *scan, const struct lc_place *dir, const char *name,
                        const struct lc_name *parsed);
+
+/* Recovers the store in the directory root, where there is one. */
+void lc_recover_store(struct lc_scan *scan, const char *root);
 
 /* Something could not be read: counted, reported, and the scan goes on. */
 void lc_recover_warn(struct lc_scan *scan, int rc, const char *what, const char *path);

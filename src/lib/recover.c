@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "inplace.h"
+#include "store.h"
 #include "sys.h"
 
 #include <dirent.h>
@@ -65,7 +66,9 @@ static void scan_entry(struct lc_scan *scan, const struct lc_place *dir, const s
 		return;
 	scan->totals.scanned++;
 	lc_name_parse(entry->d_name, &parsed);
-	if (parsed.kind != LC_NAME_NONE)
+	if (strcmp(entry->d_name, LC_STORE_NAME) == 0)
+		lc_recover_store(scan, dir->path);
+	else if (parsed.kind != LC_NAME_NONE)
 		lc_recover_handle(scan, dir, entry->d_name, &parsed);
 	else if ((scan->opt->flags & COMMIT_RECOVER_TREE) && is_directory(dir, entry))
 		descend(scan, dir, entry->d_name);

@@ -32,6 +32,14 @@ struct clone_range {
 #ifndef FICLONERANGE
 #define FICLONERANGE _IOW(0x94, 13, struct clone_range)
 #endif
+struct open_how_v0 {
+	uint64_t flags;
+	uint64_t mode;
+	uint64_t resolve;
+};
+/* RESOLVE_BENEATH and RESOLVE_NO_MAGICLINKS; RESOLVE_NO_SYMLINKS */
+#define RESOLVE_BENEATH_BITS (0x08u | 0x02u)
+#define RESOLVE_NO_LINKS 0x04u
 #ifndef RENAME_NOREPLACE
 #define RENAME_NOREPLACE (1u << 0)
 #endif
@@ -58,6 +66,22 @@ int lc_sys_open(int dirfd, const char *name, int flags)
 	if (rc)
 		return rc;
 	return lc_fault_opened(result(openat(dirfd, name, flags | O_CLOEXEC)));
+}
+
+int lc_sys_open_beneath(int dirfd, const char *path, int flags, int links)
+{
+	struct open_how_v0 how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+	                          .resolve = RESOLVE_BENEATH_BITS | (links ? 0 : RESOLVE_NO_LINKS)};
+	int rc = lc_fault("openat2");
+
+	if (rc)
+		return rc;
+#ifdef SYS_openat2
+	return lc_fault_opened(result((int)syscall(SYS_openat2, dirfd, path, &how, sizeof how)));
+#else
+	(void)dirfd, (void)path, (void)how;
+	return -ENOSYS;
+#endif
 }
 
 int lc_sys_create(int dirfd, const char *name, int flags, mode_t mode)
@@ -238,6 +262,14 @@ int lc_sys_fsync(int fd)
 	return rc ? rc : result(fsync(fd));
 }
 
+int lc_sys_fdatasync(int fd)
+{
+	int rc = lc_fault("fdatasync");
+
+	flushes++;
+	return rc ? rc : result(fdatasync(fd));
+}
+
 int lc_sys_syncfs(int fd)
 {
 	int rc = lc_fault_on("syncfs", fd, NULL);
@@ -335,6 +367,20 @@ int lc_sys_set_times(int fd, const struct stat *st)
 	return rc ? rc : result(futimens(fd, times));
 }
 
+int lc_sys_symlink(const char *target, int dirfd, const char *name)
+{
+	int rc = lc_fault("symlink");
+
+	return rc ? rc : result(symlinkat(target, dirfd, name));
+}
+
+int lc_sys_lchown(int dirfd, const char *name, uid_t uid, gid_t gid)
+{
+	int rc = lc_fault("chown");
+
+	return rc ? rc : result(fchownat(dirfd, name, uid, gid, AT_SYMLINK_NOFOLLOW));
+}
+
 int lc_sys_fchmod(int fd, mode_t mode)
 {
 	int rc = lc_fault_on("chmod", fd, NULL);
@@ -402,6 +448,13 @@ int lc_sys_lock(int fd)
 	int rc = lc_fault_on("flock", fd, NULL);
 
 	return rc ? rc : result(flock(fd, LOCK_EX | LOCK_NB));
+}
+
+int lc_sys_lock_shared(int fd)
+{
+	int rc = lc_fault("flock");
+
+	return rc ? rc : result(flock(fd, LOCK_SH | LOCK_NB));
 }
 
 int lc_sys_unlock(int fd)

@@ -21,6 +21,11 @@
 
 /* "open": without O_CREAT */
 int lc_sys_open(int dirfd, const char *name, int flags);
+/*
+ * "openat2": a path that stays below dirfd and has no magic links; without
+ * links no symbolic link at all. -ENOSYS where the kernel cannot.
+ */
+int lc_sys_open_beneath(int dirfd, const char *path, int flags, int links);
 /* "create": exclusive */
 int lc_sys_create(int dirfd, const char *name, int flags, mode_t mode);
 /* "tmpfile": an unnamed file in the directory; -EOPNOTSUPP where it is unknown */
@@ -70,8 +75,9 @@ int lc_sys_fs_type(int fd, long *type);
 /* an id that survives a remount: of the UUID where it can be had, else f_fsid */
 int lc_sys_fs_id(int fd, uint64_t *id);
 
-/* "fsync", "syncfs": counted for lc_sys_flushes */
+/* "fsync", "fdatasync", "syncfs": counted for lc_sys_flushes */
 int lc_sys_fsync(int fd);
+int lc_sys_fdatasync(int fd);
 int lc_sys_syncfs(int fd);
 /* flush calls of this thread so far */
 unsigned lc_sys_flushes(void);
@@ -88,9 +94,12 @@ int lc_sys_unlink(int dirfd, const char *name);
 int lc_sys_rmdir(int dirfd, const char *name);
 int lc_sys_mkdir(int dirfd, const char *name, mode_t mode);
 
+/* "symlink" */
+int lc_sys_symlink(const char *target, int dirfd, const char *name);
 /* "utimens": access and modification time of st */
 int lc_sys_set_times(int fd, const struct stat *st);
-/* "chmod", "chown"; -1 leaves an id alone */
+/* "chmod", "chown"; -1 leaves an id alone; lchown is for a name that may be a link */
+int lc_sys_lchown(int dirfd, const char *name, uid_t uid, gid_t gid);
 int lc_sys_fchmod(int fd, mode_t mode);
 int lc_sys_fchown(int fd, uid_t uid, gid_t gid);
 /* "listxattr", "getxattr", "setxattr", "removexattr" */
@@ -101,8 +110,9 @@ int lc_sys_removexattr(int fd, const char *name);
 /* "acl": copies the access ACL; -ENOSYS in a build without libacl */
 int lc_sys_copy_acl(int from, int to);
 
-/* "flock": exclusive, does not wait; -EWOULDBLOCK: held by someone else */
+/* "flock": exclusive or shared, does not wait; -EWOULDBLOCK: held by someone else */
 int lc_sys_lock(int fd);
+int lc_sys_lock_shared(int fd);
 int lc_sys_unlock(int fd);
 
 /* "random": length random bytes */

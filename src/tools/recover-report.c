@@ -30,6 +30,10 @@ static const char *kind_name(enum commit_finding_kind kind)
 		return "stage-dir";
 	case COMMIT_FOUND_IN_PLACE:
 		return "in-place";
+	case COMMIT_FOUND_TXN:
+		return "transaction";
+	case COMMIT_FOUND_STORE:
+		return "store";
 	}
 	return "unknown";
 }

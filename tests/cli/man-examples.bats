@@ -4,7 +4,7 @@
 # Runs the examples of commit-save(1) and commit-recover(8) as a reader would
 # type them, in a scratch directory, and looks at what they did.
 #
-# COMMIT_SAVE, COMMIT_RECOVER   the tools; by default those found in PATH
+# COMMIT_SAVE, COMMIT_TXN_TOOL, COMMIT_RECOVER   the tools; by default those found in PATH
 # MAN_DIR                       where the pages are
 #
 # /etc, /var/lib and /srv in an example become directories of the scratch root,
@@ -22,6 +22,7 @@ setup()
 	mkdir -p "$ROOT"/bin "$ROOT"/home/.ssh "$ROOT"/etc/cron.d "$ROOT"/etc/sudoers.d \
 		"$ROOT"/etc/nginx "$ROOT"/var/lib/node_exporter "$ROOT"/srv/deep "$ROOT"/work
 	wrapper commit-save "$(command -v "${COMMIT_SAVE:-commit-save}" || :)"
+	wrapper commit-txn "$(command -v "${COMMIT_TXN_TOOL:-commit-txn}" || :)"
 	wrapper commit-recover "$(command -v "${COMMIT_RECOVER:-commit-recover}" || :)"
 	stand_ins
 	export HOME=$ROOT/home PATH=$ROOT/bin:$PATH
@@ -41,7 +42,7 @@ teardown()
 wrapper()
 {
 	if [ ! -x "$2" ]; then
-		echo "no $1: set COMMIT_SAVE and COMMIT_RECOVER" >&2
+		echo "no $1: set COMMIT_SAVE, COMMIT_TXN_TOOL and COMMIT_RECOVER" >&2
 		return 1
 	fi
 	printf '#!/bin/sh\nexec "%s" "$@"\n' "$2" > "$ROOT/bin/$1"
@@ -139,7 +140,7 @@ needs_json()
 }
 
 @test "every example of the pages is tested here" {
-	for page in commit-save.1 commit-journal.5 commit-recover.8; do
+	for page in commit-save.1 commit-txn.1 commit-journal.5 commit-log.5 commit-recover.8; do
 		for name in $("$EXTRACT" "$MAN_DIR/$page"); do
 			echo "$page $name"
 			grep -q "^@test \"$page: $name\"" "$HERE/man-examples.bats"
@@ -356,6 +357,125 @@ needs_json()
 	no_leftovers
 }
 
+# needs_apply: the tools may be built without libarchive
+needs_apply()
+{
+	if commit-txn apply -C "$ROOT/srv" /dev/null 2>&1 | grep -q 'without libarchive'; then
+		skip 'built without libarchive'
+	fi
+}
+
+# A tree to be changed, and a build to replace it.
+website()
+{
+	mkdir -p "$ROOT/srv/www/news" "$ROOT/srv/www/uploads" build/css
+	echo 'old text' > "$ROOT/srv/www/index.html"
+	echo draft > "$ROOT/srv/www/news/draft.html"
+	echo theirs > "$ROOT/srv/www/uploads/photo"
+	echo built > build/index.html
+	echo style > build/css/site.css
+}
+
+@test "commit-txn.1: certificate" {
+	mkdir -p "$ROOT/etc/ssl/site"
+	# pubkey KIND FILE: what stands behind the colon
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\ncut -d: -f2 "$2"\n' > "$ROOT/bin/pubkey"
+	chmod +x "$ROOT/bin/pubkey"
+	echo key:1 > new.key
+	echo crt:1 > new.crt
+	example commit-txn.1 certificate
+	[ "$status" -eq 0 ]
+	same "$ROOT/etc/ssl/site/site.key" 'key:1\n'
+	same "$ROOT/etc/ssl/site/site.crt" 'crt:1\n'
+	# A certificate of another key.
+	echo key:2 > new.key
+	example commit-txn.1 certificate
+	[ "$status" -eq 4 ]
+	same "$ROOT/etc/ssl/site/site.key" 'key:1\n'
+	# A file that is missing.
+	rm new.crt
+	example commit-txn.1 certificate
+	[ "$status" -eq 4 ]
+	same "$ROOT/etc/ssl/site/site.key" 'key:1\n'
+}
+
+@test "commit-txn.1: nginx" {
+	needs_apply
+	commit-txn run -C "$ROOT/srv" --validate-at-root=true -- true || skip 'no view at the root here'
+	# nginx -t -q: its configuration has an absolute path
+	cat > "$ROOT/bin/nginx" <<-END
+		#!/bin/sh
+		[ "\$1 \$2" != '-s reload' ] || { echo reload >> "$ROOT/reloads"; exit 0; }
+		[ "\$1 \$2" = '-t -q' ] && grep -q '^good' $ROOT/etc/nginx/conf.d/site.conf
+	END
+	mkdir -p new/conf.d
+	echo 'good 1' > new/conf.d/site.conf
+	echo gone > "$ROOT/etc/nginx/gone.conf"
+	tar -C new -czf nginx.tar.gz .
+	example commit-txn.1 nginx
+	[ "$status" -eq 0 ]
+	same "$ROOT/etc/nginx/conf.d/site.conf" 'good 1\n'
+	[ ! -e "$ROOT/etc/nginx/gone.conf" ]
+	[ "$(wc -l < "$ROOT/reloads")" -eq 1 ]
+	echo 'bad 2' > new/conf.d/site.conf
+	tar -C new -czf nginx.tar.gz .
+	example commit-txn.1 nginx
+	[ "$status" -eq 4 ]
+	same "$ROOT/etc/nginx/conf.d/site.conf" 'good 1\n'
+	[ "$(wc -l < "$ROOT/reloads")" -eq 1 ]
+}
+
+@test "commit-txn.1: steps" {
+	website
+	example commit-txn.1 steps
+	[ "$status" -eq 0 ]
+	[[ "$output" == *'-old text'* ]]
+	[[ "$output" == *'+new text'* ]]
+	same "$ROOT/srv/www/index.html" 'new text\n'
+	same "$ROOT/srv/www/news/1.html" 'draft\n'
+	[ ! -e "$ROOT/srv/www/news/draft.html" ]
+}
+
+@test "commit-txn.1: script" {
+	website
+	example commit-txn.1 script
+	[ "$status" -eq 0 ]
+	same "$ROOT/srv/www/archive/index.html" 'old text\n'
+	same "$ROOT/srv/www/index.html" 'back soon\n'
+	same "$ROOT/srv/www/old.html" 'old text\n'
+}
+
+@test "commit-txn.1: deploy" {
+	needs_apply
+	website
+	example commit-txn.1 deploy
+	[ "$status" -eq 0 ]
+	same "$ROOT/srv/www/index.html" 'built\n'
+	same "$ROOT/srv/www/css/site.css" 'style\n'
+	same "$ROOT/srv/www/uploads/photo" 'theirs\n'
+	[ ! -e "$ROOT/srv/www/news" ]
+}
+
+@test "commit-txn.1: dry-run" {
+	needs_apply
+	website
+	example commit-txn.1 dry-run
+	[ "$status" -eq 0 ]
+	printf '%s\n' 'A css/' 'A css/site.css' 'M index.html' 'D news' 'D news/draft.html' > want
+	printf '%s\n' "$output" | diff want -
+	same "$ROOT/srv/www/index.html" 'old text\n'
+}
+
+@test "commit-txn.1: read" {
+	website
+	commit-txn init -C "$ROOT/srv/www"
+	example commit-txn.1 read
+	[ "$status" -eq 0 ]
+	tar -tzf www.tar.gz | grep -qx './news/draft.html'
+	run ! sh -c 'tar -tzf www.tar.gz | grep -F ./.commit'
+}
+
 @test "commit-journal.5: extract" {
 	unfinished_edit "$ROOT/srv/hosts" 'the old content' 'new'
 	{
@@ -367,15 +487,21 @@ needs_json()
 	same content.new 'new\n'
 }
 
-# field TEXT: the little-endian integer in $journal at the offset that the page
-# gives for the field that begins with TEXT
-field()
+# number_at PAGE FILE BASE TEXT: the little-endian integer in FILE at BASE + the
+# offset that PAGE gives for the field that begins with TEXT
+number_at()
 {
-	row=$(grep -E "^\.It [0-9]+ Ta [0-9]+ Ta $1" "$MAN_DIR/commit-journal.5" | head -n 1)
+	row=$(grep -E "^\.It [0-9]+ Ta [0-9]+ Ta $4" "$MAN_DIR/$1" | head -n 1)
 	[ -n "$row" ]
 	# shellcheck disable=SC2086
-	set -- $row
-	od -An --endian=little -t "u$4" -j "$2" -N "$4" "$journal" | tr -d ' '
+	set -- "$2" "$3" $row
+	od -An --endian=little -t "u$6" -j "$(($2 + $4))" -N "$6" "$1" | tr -d ' '
+}
+
+# field TEXT: in $journal
+field()
+{
+	number_at commit-journal.5 "$journal" 0 "$1"
 }
 
 @test "commit-journal.5: offsets are those of a real journal" {
@@ -397,7 +523,69 @@ field()
 	[ "$(field owner)" -eq "$(id -u)" ]
 	[ "$(field 'length of the capabilities')" -eq 0 ]
 	[ "$(field 'n: length')" -eq 5 ]
-	[ "$(tail -c +217 "$journal" | head -c 5)" = hosts ]
+	[ "$(tail -c +249 "$journal" | head -c 5)" = hosts ]
+}
+
+# a_log: makes a log with the fault build's library; what is in it goes to facts
+a_log()
+{
+	maker=${LC_BUILDDIR:-.}/tests/cli/make-log
+	if [ ! -x "$maker" ]; then
+		skip 'tests/cli/make-log was not built: set LC_BUILDDIR'
+	fi
+	mkdir "$ROOT/log"
+	"$maker" "$ROOT/log" > facts
+}
+
+# fact NAME: what make-log says of it
+fact()
+{
+	sed -n "s/^$1 //p" facts
+}
+
+# log_field BASE TEXT: in $file
+log_field()
+{
+	number_at commit-log.5 "$file" "$1" "$2"
+}
+
+@test "commit-log.5: records" {
+	a_log
+	{
+		echo "s=$ROOT/log/segment-$(printf %016x "$(fact segment)")"
+		script commit-log.5 records
+	} > "$ROOT/script"
+	sh "$ROOT/script" > shown
+	[ "$(wc -l < shown)" -ge 5 ]
+	fact record | diff - shown
+}
+
+@test "commit-log.5: offsets are those of a real log" {
+	a_log
+	file=$ROOT/log/super
+	slot=$(($(fact generation) % 2 * 4096))
+	[ "$(tail -c +$((slot + 1)) "$file" | head -c 8)" = commitLG ]
+	[ "$(log_field $slot version)" -eq 1 ]
+	[ "$(log_field $slot generation)" -eq "$(fact generation)" ]
+	[ "$(log_field $((4096 - slot)) generation)" -eq $(($(fact generation) - 1)) ]
+	[ "$(log_field $slot 'number of the first segment')" -eq "$(fact segment)" ]
+	[ "$(log_field $slot tail)" -eq "$(fact tail)" ]
+	file=$ROOT/log/segment-$(printf %016x "$(fact segment)")
+	[ "$(head -c 8 "$file")" = commitSG ]
+	[ "$(log_field 0 version)" -eq 1 ]
+	[ "$(log_field 0 'number of the segment')" -eq "$(fact segment)" ]
+	[ "$(log_field 0 'first position')" -eq "$(fact first)" ]
+	[ "$(log_field 0 epoch)" -eq "$(fact epoch)" ]
+	[ "$(log_field 0 'size of the file')" -eq "$(stat -c %s "$file")" ]
+	# the record in its header, and its first record
+	for base in 16 4096; do
+		[ "$(log_field $base 'position of this record')" -eq "$(fact first)" ]
+		[ "$(log_field $base 'position of the record before')" -eq "$(fact previous)" ]
+		[ "$(log_field $base salt)" = "$(fact salt)" ]
+		[ "$(log_field $base 'position before which all')" -eq "$(fact first)" ]
+	done
+	[ "$(log_field 4096 transaction)" -eq 3 ]
+	[ "$(log_field 4096 type)" -eq 1 ]
 }
 
 @test "commit-recover.8: look" {

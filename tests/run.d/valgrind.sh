@@ -30,9 +30,9 @@ stage_valgrind() {
 tool() {
 	wanted=$1
 	tool_title="$*"
-	program=$run_dir/check/src/tools/.libs/$2
+	program=$run_dir/check/src/tools/$2
 	shift 2
-	LD_LIBRARY_PATH=$run_dir/check/src/lib/.libs $memcheck --track-fds=yes \
+	$memcheck --track-fds=yes \
 		--log-file="$run_dir/valgrind/tool.%p" "$program" "$@" >out 2>err
 	status=$?
 	# A descriptor without a stack was inherited; those of signals_open live as

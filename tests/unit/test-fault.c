@@ -155,8 +155,9 @@ static void kill_kills(void **state)
 
 static void a_typo_does_not_pass_for_no_fault(void **state)
 {
-	static const char *const wrong[] = {"x:EIO", "0:EIO", "1", "1:ENOSUCH",
-	                                    "1:EIO,1:EIO,1:EIO,1:EIO,1:EIO"};
+	static const char *const wrong[] = {
+	        "x:EIO", "0:EIO", "1", "1:ENOSUCH",
+	        "1:EIO,1:EIO,1:EIO,1:EIO,1:EIO,1:EIO,1:EIO,1:EIO,1:EIO"};
 	size_t i;
 
 	(void)state;

@@ -13,8 +13,8 @@
 #define SIZE UINT64_C(20480)
 /* commit-journal(5) */
 #define AT_RECORD 16
-#define AT_PAYLOAD 40
-#define AT_TARGET 216
+#define AT_PAYLOAD 72
+#define AT_TARGET 248
 
 static unsigned char head[LC_JOURNAL_HEAD];
 static struct lc_journal journal, decoded;
@@ -71,22 +71,22 @@ static void the_layout_is_that_of_the_manual(void **state)
 	assert_memory_equal(head, "commitIP\1\0\0\0\0\0\0\0", 16);
 	assert_int_equal(lc_get_le32(head + 16), 176 + 8);
 	assert_int_equal(lc_get_le32(head + 20), 1);
-	assert_true(lc_get_le64(head + 40) == journal.fs);
-	assert_int_equal(lc_get_le64(head + 48), 99);
-	assert_int_equal(lc_get_le64(head + 56), 1234567890);
-	assert_int_equal(lc_get_le64(head + 64), 8192);
-	assert_int_equal(lc_get_le64(head + 72), 4000);
-	assert_int_equal(lc_get_le64(head + 80), 12288);
-	assert_int_equal(lc_get_le64(head + 88), 8192);
-	assert_memory_equal(head + 96, journal.old_digest.bytes, 16);
-	assert_memory_equal(head + 112, journal.new_digest.bytes, 16);
-	assert_int_equal(lc_get_le32(head + 128), 1);
-	assert_int_equal(lc_get_le32(head + 132), 04755);
-	assert_int_equal(lc_get_le32(head + 136), 1000);
-	assert_int_equal(lc_get_le32(head + 140), 1001);
-	assert_int_equal(lc_get_le32(head + 144), 20);
-	assert_int_equal(lc_get_le32(head + 148), 8);
-	assert_memory_equal(head + 152, journal.caps, 64);
+	assert_true(lc_get_le64(head + 72) == journal.fs);
+	assert_int_equal(lc_get_le64(head + 80), 99);
+	assert_int_equal(lc_get_le64(head + 88), 1234567890);
+	assert_int_equal(lc_get_le64(head + 96), 8192);
+	assert_int_equal(lc_get_le64(head + 104), 4000);
+	assert_int_equal(lc_get_le64(head + 112), 12288);
+	assert_int_equal(lc_get_le64(head + 120), 8192);
+	assert_memory_equal(head + 128, journal.old_digest.bytes, 16);
+	assert_memory_equal(head + 144, journal.new_digest.bytes, 16);
+	assert_int_equal(lc_get_le32(head + 160), 1);
+	assert_int_equal(lc_get_le32(head + 164), 04755);
+	assert_int_equal(lc_get_le32(head + 168), 1000);
+	assert_int_equal(lc_get_le32(head + 172), 1001);
+	assert_int_equal(lc_get_le32(head + 176), 20);
+	assert_int_equal(lc_get_le32(head + 180), 8);
+	assert_memory_equal(head + 184, journal.caps, 64);
 	assert_memory_equal(head + AT_TARGET, "app.conf", 9);
 }
 
@@ -207,7 +207,9 @@ static void target_names_are_bounded(void **state)
 
 static void reseal(uint32_t type, uint32_t length)
 {
-	lc_record_seal(head + AT_RECORD, type, 0, length);
+	const struct lc_record record = {.type = type, .length = length};
+
+	lc_record_seal(head + AT_RECORD, &record);
 }
 
 static void lengths_must_agree(void **state)
@@ -225,7 +227,7 @@ static void lengths_must_agree(void **state)
 	reseal(1, AT_TARGET - AT_PAYLOAD - 1);
 	assert_int_equal(decode(), -EBADMSG);
 	make();
-	lc_put_le32(head + 148, PATH_MAX);
+	lc_put_le32(head + 180, PATH_MAX);
 	reseal(1, AT_TARGET - AT_PAYLOAD + PATH_MAX);
 	assert_int_equal(decode(), -EBADMSG);
 	make();

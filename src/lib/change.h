@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * change.h - one step of publishing, as it stands in the log
+ *
+ * A commit is a list of such steps, each of which can be repeated, because it
+ * names by inode what it moves and what it expects. The layout stands in
+ * commit-store(5). Decoding bounds every length: a log may be a stranger's.
+ */
+#ifndef LC_CHANGE_H
+#define LC_CHANGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* Types of log records (see enum lc_log_type). */
+enum lc_change_type {
+	/* what stands at path goes to place: removed, or on its way elsewhere */
+	LC_CHANGE_TAKE = 16,
+	/* what stands at place goes to path; what stood there goes to place */
+	LC_CHANGE_PUT = 17,
+	/* mode, owner or an attribute of what stands at path */
+	LC_CHANGE_META = 18,
+	/*
+	 * Operations of an open transaction, in the file of its stage: before is
+	 * what was seen on disk at path, and they are made again when the
+	 * transaction is resumed.
+	 */
+	LC_OPERATION_PUT = 32, /* place: the staged object, after: its identity */
+	LC_OPERATION_REMOVE = 33,
+	LC_OPERATION_MOVE = 34, /* place: the new path, after: what was seen there */
+	LC_OPERATION_META = 35
+};
+
+/* What a version of a file is known by; our own renames leave all of it alone. */
+struct lc_identity {
+	uint64_t inode;
+	/* type and permissions; 0: nothing stands there */
+	uint32_t mode;
+	uint32_t nanoseconds;
+	uint64_t size;
+	int64_t seconds;
+};
+
+struct lc_change {
+	enum lc_change_type type;
+	/* relative to the root, see beneath.h */
+	char *path;
+	/* TAKE and PUT: where the object waits, relative to the root */
+	char *place;
+	/* PUT: what is expected at path before; TAKE: what is taken */
+	struct lc_identity before;
+	/*
+	 * PUT: what will stand at path; META: what stands there; TAKE: the same as
+	 * before if it will be put at another path, nothing if it is removed
+	 */
+	struct lc_identity after;
+	/* META: (uint32_t)-1 leaves alone; attribute NULL: none */
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	char *attribute;
+	unsigned char *value;
+	uint32_t value_length;
+};
+
+void lc_identity_of(const struct stat *st, struct lc_identity *identity);
+/* The same version: of a regular file also its size and mtime, else its inode and type. */
+int lc_identity_same(const struct lc_identity *a, const struct lc_identity *b);
+
+/* Allocates *payload. 0 or -ENOMEM. */
+int lc_change_encode(const struct lc_change *change, unsigned char **payload, uint32_t *length);
+/* 0, -EBADMSG, or -ENOMEM. The change is released by lc_change_release. */
+int lc_change_decode(uint32_t type, const unsigned char *payload, uint32_t length,
+                     struct lc_change *change);
+void lc_change_release(struct lc_change *change);
+
+/* A growing list of changes; initialise with zeros. */
+struct lc_change_list {
+	struct lc_change *items;
+	size_t count;
+	size_t room;
+};
+
+/* Takes over what change holds, also on failure. 0 or -ENOMEM. */
+int lc_change_list_add(struct lc_change_list *list, struct lc_change *change);
+void lc_change_list_release(struct lc_change_list *list);
+
+#endif

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "log-internal.h"
+
+#include "copy.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SEGMENT ((uint32_t)1024 * 1024)
+
+void lc_log_options_init(struct lc_log_options *options)
+{
+	memset(options, 0, sizeof *options);
+	options->segment_size = DEFAULT_SEGMENT;
+	options->block = LC_LOG_BLOCK;
+}
+
+int lc_log_options_check(const struct lc_log_options *options)
+{
+	if (options->block < LC_RECORD_ALIGN || options->block > LC_LOG_BLOCK ||
+	    (options->block & (options->block - 1)) != 0)
+		return -EINVAL;
+	if (options->segment_size < 2 * LC_LOG_BLOCK ||
+	    options->segment_size > LC_LOG_SEGMENT_MAX || options->segment_size % LC_LOG_BLOCK != 0)
+		return -EINVAL;
+	return 0;
+}
+
+void lc_log_close(struct lc_log *log)
+{
+	if (!log)
+		return;
+	lc_sys_drop(&log->current.fd);
+	pthread_cond_destroy(&log->flushed);
+	pthread_mutex_destroy(&log->mutex);
+	free(log);
+}
+
+uint64_t lc_log_batch_size(const struct lc_log *log, const struct lc_log_entry *batch, size_t count)
+{
+	uint64_t size = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		size += batch[i].type == LC_LOG_COMMIT ? lc_record_size(LC_COMMIT_PAYLOAD)
+		                                       : lc_record_size(batch[i].length);
+	return size + log->options.block;
+}
+
+/* Where the next record goes: never into a block that a flush has covered. */
+static uint64_t next_position(const struct lc_log *log)
+{
+	if (log->next == log->started)
+		return lc_log_align(log->next, log->options.block);
+	return log->next;
+}
+
+static uint64_t room(const struct lc_log *log)
+{
+	uint64_t limit = log->current.first + (log->current.size - LC_LOG_BLOCK);
+	uint64_t next = next_position(log);
+
+	return next < limit ? limit - next : 0;
+}
+
+static int usable(const struct lc_log *log)
+{
+	if (log->options.look_only)
+		return -EROFS;
+	return log->failed ? -EIO : 0;
+}
+
+/* With the mutex held. Waits for a leader at work, then flushes itself. */
+static int force_all(struct lc_log *log)
+{
+	int rc;
+
+	while (log->flushing)
+		pthread_cond_wait(&log->flushed, &log->mutex);
+	if (log->failed)
+		return -EIO;
+	if (log->durable == log->next)
+		return 0;
+	rc = lc_sys_fdatasync(log->current.fd);
+	if (rc) {
+		log->failed = 1;
+		return rc;
+	}
+	log->durable = log->started = log->next;
+	return 0;
+}
+
+/* Goes on in another segment. Everything in this one is durable before that one begins. */
+static int change_segment(struct lc_log *log, uint64_t bytes)
+{
+	uint64_t size = lc_log_align(bytes, LC_LOG_BLOCK) + LC_LOG_BLOCK;
+	uint64_t first = lc_log_align(log->next, LC_LOG_BLOCK);
+	struct lc_segment next;
+	int rc;
+
+	if (bytes > LC_LOG_SEGMENT_MAX || size > LC_LOG_SEGMENT_MAX || first > LC_LOG_FIRST_MAX)
+		return -EFBIG;
+	if (size < log->options.segment_size)
+		size = log->options.segment_size;
+	rc = force_all(log);
+	if (!rc)
+		rc = lc_segment_make(log->dirfd, log->current.number + 1, size, &next);
+	if (rc)
+		return rc;
+	first = lc_log_align(log->next, LC_LOG_BLOCK);
+	rc = lc_segment_begin(&next, first, log->last, log->current.epoch);
+	if (rc) {
+		/* Its header may be there or not: nothing may follow in this one either. */
+		log->failed = 1;
+		lc_sys_drop(&next.fd);
+		return rc;
+	}
+	lc_sys_drop(&log->current.fd);
+	log->current = next;
+	log->next = log->durable = log->started = first;
+	return 0;
+}
+
+int lc_log_reserve(struct lc_log *log, uint64_t bytes)
+{
+	int rc;
+
+	pthread_mutex_lock(&log->mutex);
+	rc = usable(log);
+	if (!rc && room(log) < bytes)
+		rc = change_segment(log, bytes);
+	pthread_mutex_unlock(&log->mutex);
+	return rc;
+}
+
+/* The bytes of a batch as they will stand at a position. */
+struct encoding {
+	struct lc_log *log;
+	struct lc_commit_check check;
+	unsigned char *bytes;
+	size_t length;
+	uint64_t start;
+	uint64_t last;
+};
+
+static void encode_entry(struct encoding *e, const struct lc_log_entry *entry)
+{
+	unsigned char *at = e->bytes + e->length;
+	unsigned char *payload = at + LC_RECORD_HEAD;
+	struct lc_record record = {.type = entry->type,
+	                           .length = entry->length,
+	                           .transaction = entry->transaction,
+	                           .position = e->start + e->length,
+	                           .previous = e->last,
+	                           .salt = e->log->current.salt,
+	                           .durable = e->log->durable};
+	size_t size;
+
+	if (entry->type == LC_LOG_COMMIT) {
+		record.length = LC_COMMIT_PAYLOAD;
+		lc_commit_check_fill(&e->check, entry->transaction, payload);
+	} else if (entry->length > 0) {
+		memcpy(payload, entry->payload, entry->length);
+	}
+	size = lc_record_seal(at, &record);
+	if (entry->type != LC_LOG_COMMIT)
+		lc_commit_check_add(&e->check, entry->transaction, at,
+		                    LC_RECORD_HEAD + (size_t)entry->length);
+	e->last = record.position;
+	e->length += size;
+}
+
+static int write_batch(struct lc_log *log, const struct lc_log_entry *batch, size_t count,
+                       uint64_t size)
+{
+	struct encoding e = {.log = log, .start = next_position(log), .last = log->last};
+	off_t at = (off_t)(LC_LOG_BLOCK + (e.start - log->current.first));
+	size_t i;
+	int rc = lc_commit_check_init(&e.check);
+
+	if (rc)
+		return rc;
+	e.bytes = size > 0 ? malloc((size_t)size) : NULL;
+	rc = e.bytes ? 0 : -ENOMEM;
+	for (i = 0; i < count && !rc; i++)
+		encode_entry(&e, &batch[i]);
+	if (!rc) {
+		rc = lc_copy_bytes(log->current.fd, &at, e.bytes, e.length);
+		/* Half a batch stands there now: nothing may follow it. */
+		log->failed = rc != 0;
+	}
+	if (!rc) {
+		log->last = e.last;
+		log->next = e.start + e.length;
+	}
+	free(e.bytes);
+	lc_commit_check_release(&e.check);
+	return rc;
+}
+
+static int check_batch(const struct lc_log_entry *batch, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (batch[i].type == 0 ||
+		    (batch[i].length > 0 && !batch[i].payload && batch[i].type != LC_LOG_COMMIT))
+			return -EINVAL;
+	return 0;
+}
+
+int lc_log_append(struct lc_log *log, const struct lc_log_entry *batch, size_t count, uint64_t *end)
+{
+	uint64_t size = lc_log_batch_size(log, batch, count);
+	int rc = check_batch(batch, count);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&log->mutex);
+	rc = usable(log);
+	if (!rc && count > 0 && room(log) < size)
+		rc = change_segment(log, size);
+	if (!rc && count > 0)
+		rc = write_batch(log, batch, count, size);
+	if (!rc)
+		*end = log->next;
+	pthread_mutex_unlock(&log->mutex);
+	return rc;
+}
+
+/* One flush for all that has been appended so far, with the mutex let go. */
+static void lead(struct lc_log *log)
+{
+	uint64_t target = log->next;
+	int fd = log->current.fd;
+	int rc;
+
+	log->flushing = 1;
+	log->started = target;
+	pthread_mutex_unlock(&log->mutex);
+	rc = lc_sys_fdatasync(fd);
+	pthread_mutex_lock(&log->mutex);
+	log->flushing = 0;
+	if (rc)
+		log->failed = 1;
+	else
+		log->durable = target;
+	pthread_cond_broadcast(&log->flushed);
+}
+
+int lc_log_force(struct lc_log *log, uint64_t end)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&log->mutex);
+	if (end > log->next)
+		end = log->next;
+	while (log->durable < end && !log->failed) {
+		if (log->flushing)
+			pthread_cond_wait(&log->flushed, &log->mutex);
+		else
+			lead(log);
+	}
+	if (log->durable < end || (end == 0 && log->failed))
+		rc = -EIO;
+	pthread_mutex_unlock(&log->mutex);
+	return rc;
+}
+
+/* The number of the segment that holds the position, among those that count. */
+static int segment_of(const struct lc_log *log, uint64_t position, uint64_t *number)
+{
+	struct lc_segment segment;
+	uint64_t next;
+	int rc;
+
+	*number = log->super.segment;
+	for (next = log->super.segment + 1; next <= log->current.number; next++) {
+		rc = lc_segment_open(log->dirfd, next, 1, &segment);
+		if (rc)
+			return rc;
+		lc_sys_drop(&segment.fd);
+		if (segment.first > position)
+			break;
+		*number = next;
+	}
+	return 0;
+}
+
+/*
+ * The superblock that is not overwritten still counts older segments; they stay
+ * until it has been overwritten too, so that each is enough to open the log.
+ */
+static int advance(struct lc_log *log, uint64_t segment)
+{
+	struct lc_super next = log->super;
+	int rc;
+
+	next.segment = segment;
+	next.tail = log->tail;
+	next.floor = log->super.segment;
+	rc = lc_super_write(log->dirfd, &next);
+	if (rc)
+		return rc;
+	log->super = next;
+	return lc_segment_sweep(log->dirfd, next.floor);
+}
+
+int lc_log_trim(struct lc_log *log, uint64_t position)
+{
+	uint64_t keep;
+	int rc;
+
+	pthread_mutex_lock(&log->mutex);
+	rc = usable(log);
+	if (position > log->durable)
+		position = log->durable;
+	if (!rc && position > log->tail)
+		log->tail = position;
+	if (!rc)
+		rc = segment_of(log, log->tail, &keep);
+	if (!rc && (keep > log->super.segment || log->super.floor < keep))
+		rc = advance(log, keep);
+	pthread_mutex_unlock(&log->mutex);
+	return rc;
+}
+
+static uint64_t read_position(struct lc_log *log, const uint64_t *position)
+{
+	uint64_t value;
+
+	pthread_mutex_lock(&log->mutex);
+	value = *position;
+	pthread_mutex_unlock(&log->mutex);
+	return value;
+}
+
+uint64_t lc_log_end(struct lc_log *log)
+{
+	return read_position(log, &log->next);
+}
+
+uint64_t lc_log_tail(struct lc_log *log)
+{
+	return read_position(log, &log->tail);
+}
+
+uint64_t lc_log_durable(struct lc_log *log)
+{
+	return read_position(log, &log->durable);
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "txn-internal.h"
+
+#include "error.h"
+#include "publish.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+struct listing {
+	struct commit_store *store;
+	struct lc_history *history;
+	int (*found)(void *context, const struct commit_txn_info *info);
+	void *context;
+};
+
+static int list_open(void *context, const char *name)
+{
+	const struct listing *listing = context;
+	struct commit_txn_info info = {.state = COMMIT_TXN_OPEN};
+	struct lc_txn_info stage;
+	uint64_t number = lc_txn_number(name);
+	int dir, rc;
+
+	if (!number || lc_history_find(listing->history, number))
+		return 0;
+	dir = lc_sys_open(listing->store->stage, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	rc = dir < 0 ? dir : lc_txn_read_info(dir, &stage);
+	lc_sys_drop(&dir);
+	if (rc)
+		return 0;
+	lc_txn_id(number, info.id);
+	info.time = stage.begun;
+	info.user = (uid_t)stage.user;
+	return listing->found(listing->context, &info);
+}
+
+static int list_logged(const struct listing *listing)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < listing->history->count && !rc; i++) {
+		struct lc_logged *logged = &listing->history->items[i];
+
+		if (!logged->committed)
+			continue;
+		logged->info.state = logged->complete ? COMMIT_TXN_COMMITTED : COMMIT_TXN_PENDING;
+		rc = listing->found(listing->context, &logged->info);
+	}
+	return rc;
+}
+
+int commit_store_list(struct commit_store *store,
+                      int (*found)(void *context, const struct commit_txn_info *info),
+                      void *context, struct commit_error *err)
+{
+	struct lc_history history = {NULL, 0, 0};
+	struct listing listing = {store, &history, found, context};
+	int rc = lc_store_enter(store, err);
+
+	if (rc)
+		return rc;
+	rc = lc_history_read(store, &history, err);
+	if (!rc)
+		rc = list_logged(&listing);
+	if (!rc)
+		rc = lc_store_each_stage(store, list_open, &listing);
+	lc_store_leave(store);
+	lc_history_release(&history);
+	return rc;
+}
+
+static int survey_logged(struct commit_store *store, struct lc_logged *logged,
+                         struct lc_txn_verdict *verdict)
+{
+	const struct lc_change *bad = NULL;
+	int rc = lc_publish_examine(store->root, &logged->list, &bad);
+
+	verdict->fate = rc == -ESTALE ? LC_TXN_CONFLICT : LC_TXN_FINISH;
+	verdict->path = rc == -ESTALE ? bad->path : "";
+	return rc == -ESTALE ? 0 : rc;
+}
+
+struct survey {
+	struct commit_store *store;
+	struct lc_history history;
+	void (*found)(void *context, const struct lc_txn_verdict *verdict);
+	void *context;
+	int rc;
+};
+
+static int survey_one(void *context, const char *name)
+{
+	struct survey *survey = context;
+	struct lc_txn_verdict verdict = {.path = ""};
+	uint64_t number = lc_txn_number(name);
+	struct lc_logged *logged = lc_history_find(&survey->history, number);
+	struct stat st;
+	int rc = 0;
+
+	if (!number || lc_sys_lstat_times(survey->store->stage, name, &st) != 0)
+		return 0;
+	lc_txn_id(number, verdict.id);
+	verdict.changed = st.st_ctime;
+	verdict.owner = st.st_uid;
+	if (logged && logged->committed && !logged->complete)
+		rc = survey_logged(survey->store, logged, &verdict);
+	else if (logged && logged->committed)
+		verdict.fate = LC_TXN_SWEEP;
+	else
+		verdict.fate =
+		        lc_txn_stage_is_dead(survey->store, name) ? LC_TXN_SWEEP : LC_TXN_LIVE;
+	if (rc)
+		survey->rc = rc;
+	survey->found(survey->context, &verdict);
+	return 0;
+}
+
+int lc_txn_survey(struct commit_store *store,
+                  void (*found)(void *context, const struct lc_txn_verdict *verdict), void *context,
+                  struct commit_error *err)
+{
+	struct survey survey = {.store = store, .found = found, .context = context};
+	int rc = lc_history_read(store, &survey.history, err);
+
+	if (!rc) {
+		lc_store_each_stage(store, survey_one, &survey);
+		if (survey.rc)
+			rc = lc_store_fail(store, survey.rc, "examine", NULL, err);
+	}
+	lc_history_release(&survey.history);
+	return rc;
+}

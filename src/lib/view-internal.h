@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * view-internal.h - the paths that a view knows
+ *
+ *     view.c         looking up, changing
+ *     view-table.c   the table of paths
+ *     view-plan.c    from a view to the steps that make the tree equal to it
+ */
+#ifndef LC_VIEW_INTERNAL_H
+#define LC_VIEW_INTERNAL_H
+
+#include "beneath.h"
+#include "view.h"
+
+struct lc_entry {
+	char *path;
+	enum lc_node_state state;
+	/* as in struct lc_node; NULL if absent */
+	char *real;
+	struct lc_identity identity;
+	/*
+	 * What would stand here without this entry: its path on disk (NULL: below
+	 * a staged directory there is nothing) and its version when it was first
+	 * looked at. Directories above may move; this stays.
+	 */
+	char *under;
+	struct lc_identity seen;
+	struct lc_change_list metas;
+};
+
+struct lc_view {
+	int root;
+	char *stage;
+	struct lc_beneath_cache cache;
+	struct lc_entry **items;
+	size_t count;
+	size_t room;
+	/* open addressing: indices into items plus 1; 0: free */
+	uint32_t *slots;
+	size_t slot_count;
+	uint32_t next_place;
+	/* copy of the path that lc_view_plan complains about */
+	char bad[PATH_MAX];
+};
+
+/* view-table.c */
+struct lc_entry *lc_view_find(const struct lc_view *view, const char *path);
+/* Adds one that is not there yet; takes over path. NULL: no memory. */
+struct lc_entry *lc_view_insert(struct lc_view *view, char *path);
+/* Gives every entry below from its path below to. 0 or -ENOMEM. */
+int lc_view_rekey(struct lc_view *view, const char *from, const char *to);
+void lc_view_free_entries(struct lc_view *view);
+
+/* The path lies below the directory. */
+int lc_view_is_below(const char *path, const char *directory);
+/* The object at the path stays as and where it is, what is above it aside. */
+int lc_view_is_unchanged(const struct lc_entry *entry);
+
+#endif

@@ -1,0 +1,323 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# A transaction of commit-txn by steps: operations, status, diff, commit, abort.
+
+# shellcheck disable=SC2030,SC2031 # T is local to a test, and is meant to be
+# shellcheck disable=SC2034 # the helper reads PIDS
+
+load txn-helper
+
+setup() {
+	scratch
+	export COMMIT_ROOT=$ROOT/w/root
+	mkdir root/d
+	printf 'one\ntwo\n' >root/a
+	echo b >root/b
+	ln -s a root/l
+}
+teardown() { sweep; }
+
+@test "each operation, begun, made and committed by processes of their own" {
+	begins
+	printf 'one\n2\n' | gives 0 commit-txn put "$T" a
+	echo from >src
+	chmod 640 src
+	gives 0 commit-txn put "$T" new --from=src
+	gives 0 commit-txn put "$T" made -- echo hello
+	gives 0 commit-txn mkdir "$T" e
+	gives 0 commit-txn mv "$T" b e/b
+	gives 0 commit-txn link "$T" a hard
+	gives 0 commit-txn symlink "$T" ../x e/sym
+	gives 0 commit-txn rmdir "$T" d
+	gives 0 commit-txn rm "$T" l
+	gives 0 commit-txn chmod "$T" 600 made
+	before=$(tree root)
+	gives 0 commit-txn status "$T"
+	prints 'M a\nD b\nD d\nA e/\nA e/b\nA e/sym\nA hard\nD l\nA made\nA new\n'
+	[ "$(tree root)" = "$before" ]
+	gives 0 commit-txn commit "$T" -v
+	says 'committed' 'files' 'flushes'
+	holds root/a 'one\n2\n'
+	holds root/new 'from\n'
+	[ "$(mode root/new)" = 640 ]
+	holds root/made 'hello\n'
+	[ "$(mode root/made)" = 600 ]
+	holds root/e/b 'b\n'
+	[ root/hard -ef root/a ]
+	[ "$(readlink root/e/sym)" = ../x ]
+	[ ! -e root/d ]
+	[ ! -L root/l ]
+	[ ! -e root/b ]
+	idle
+}
+
+@test "@ is COMMIT_TXN" {
+	COMMIT_TXN=$(commit-txn begin)
+	export COMMIT_TXN
+	echo x | gives 0 commit-txn put @ f
+	gives 0 commit-txn commit @
+	holds root/f 'x\n'
+}
+
+@test "chown and setxattr" {
+	need_root
+	need getfattr
+	begins
+	gives 0 commit-txn chown "$T" 3:4 a
+	gives 0 commit-txn chown "$T" 5 b
+	gives 0 commit-txn setxattr "$T" user.plain=text a
+	gives 0 commit-txn setxattr "$T" user.hex=0x00ff41 a
+	gives 0 commit-txn setxattr "$T" user.empty= a
+	gives 2 commit-txn setxattr "$T" user.bad=0x0g a
+	says hexadecimal
+	gives 2 commit-txn setxattr "$T" noequals a
+	says NAME=VALUE
+	gives 0 commit-txn commit "$T"
+	[ "$(stat -c %u:%g root/a)" = 3:4 ]
+	[ "$(stat -c %u:%g root/b)" = 5:0 ]
+	[ "$(getfattr --only-values -n user.plain root/a)" = text ]
+	[ "$(getfattr -e hex -n user.hex root/a | grep '=')" = user.hex=0x00ff41 ]
+	getfattr -n user.empty root/a
+}
+
+@test "chmod takes whole modes only" {
+	begins
+	gives 2 commit-txn chmod "$T" g+w a
+	says 'say the whole mode'
+	gives 2 commit-txn chmod "$T" 99 a
+	gives 0 commit-txn chmod "$T" u=rw,g=r,o= a
+	gives 0 commit-txn chmod "$T" 2711 d
+	gives 0 commit-txn commit "$T"
+	[ "$(mode root/a)" = 640 ]
+	[ "$(mode root/d)" = 2711 ]
+}
+
+@test "put: content of a command counts only if it exits with 0" {
+	begins
+	gives 4 commit-txn put "$T" a -- sh -c 'echo half; exit 3'
+	says 'status 3' 'nothing was put'
+	gives 4 commit-txn put "$T" a -- sh -c 'echo half; kill -9 $$'
+	says SIGKILL
+	gives 4 commit-txn put "$T" a -- ./no-such-command
+	says 'status 127'
+	gives 0 commit-txn status "$T"
+	prints ''
+	# and the transaction goes on
+	gives 0 commit-txn put "$T" a -- echo whole
+	gives 0 commit-txn commit "$T"
+	holds root/a 'whole\n'
+}
+
+@test "put: sources that are none" {
+	begins
+	gives 1 commit-txn put "$T" a --from=missing
+	says 'missing' ENOENT
+	gives 1 commit-txn put "$T" a --from=root/d
+	says EISDIR
+	mkfifo pipe
+	gives 1 commit-txn put "$T" a --from=pipe
+	says 'SRC must be a file'
+	gives 1 commit-txn put "$T" a <&-
+	says 'it is closed'
+	gives 0 commit-txn status "$T"
+	prints ''
+}
+
+@test "put: a large file and an empty one arrive whole" {
+	head -c 5000000 /dev/urandom >src
+	begins
+	gives 0 commit-txn put "$T" big -- cat src
+	gives 0 commit-txn put "$T" big2 <src
+	gives 0 commit-txn put "$T" empty </dev/null
+	gives 0 commit-txn commit "$T"
+	cmp src root/big
+	cmp src root/big2
+	[ -f root/empty ]
+	[ ! -s root/empty ]
+}
+
+@test "put --expect: only over the state that the token is of" {
+	token=$(commit-save --token root/a)
+	begins
+	echo new | gives 0 commit-txn put "$T" a --expect="$token"
+	gives 0 commit-txn commit "$T"
+	holds root/a 'new\n'
+	begins
+	echo newer | gives 4 commit-txn put "$T" a --expect="$token"
+	says 'changed since the token'
+	gives 0 commit-txn status "$T"
+	prints ''
+	echo first | gives 0 commit-txn put "$T" fresh -e absent
+	gives 4 commit-txn put "$T" a -e absent -- echo x
+	gives 0 commit-txn commit "$T"
+	holds root/fresh 'first\n'
+}
+
+@test "an operation that cannot be is refused, and so is the commit then" {
+	begins
+	gives 1 commit-txn rm "$T" missing
+	says missing ENOENT
+	gives 1 commit-txn commit "$T"
+	holds root/b 'b\n'
+	begins
+	gives 1 commit-txn mkdir "$T" ../out
+	[ ! -e out ]
+	begins
+	gives 1 commit-txn put "$T" .commit/x -- echo x
+	begins
+	gives 1 commit-txn put "$T" d -- echo x
+	says EISDIR
+}
+
+@test "status -0 and names of all kinds" {
+	begins
+	name=$(printf -- '-n\n\377 "x')
+	gives 0 commit-txn put --from=root/b -- "$T" "$name"
+	gives 0 commit-txn status "$T"
+	has '\012'
+	gives 0 commit-txn status -0 "$T"
+	[ "$(tr '\0' '@' <"$OUT")" = "A $name@" ]
+	long=$(head -c 255 /dev/zero | tr '\0' x)
+	gives 0 commit-txn put "$T" "$long" -- echo long
+	gives 0 commit-txn commit "$T"
+	holds "root/$long" 'long\n'
+	holds "root/$name" 'b\n'
+}
+
+@test "diff is what diff -u shows" {
+	need diff
+	begins
+	cp -a root/. want
+	printf 'one\n2\n' | gives 0 commit-txn put "$T" a
+	printf 'one\n2\n' >want/a
+	echo new | gives 0 commit-txn put "$T" n
+	echo new >want/n
+	gives 0 commit-txn rm "$T" b
+	rm want/b
+	gives 0 commit-txn diff "$T"
+	cp "$OUT" shown
+	# as patch takes it
+	need patch
+	mkdir try
+	cp -a root/a root/b try
+	(cd try && patch -s -p1 <../shown)
+	holds try/a 'one\n2\n'
+	holds try/n 'new\n'
+	[ ! -e try/b ]
+	grep -qx -- '--- a/a' shown
+	grep -qx -- '+++ b/a' shown
+	grep -qx -- '--- /dev/null' shown
+	grep -qx -- '-two' shown
+}
+
+@test "diff: what is not text is said in a line" {
+	need diff
+	begins
+	printf 'a\0b' | gives 0 commit-txn put "$T" a
+	gives 0 commit-txn chmod "$T" 600 b
+	gives 0 commit-txn mkdir "$T" e
+	gives 0 commit-txn rm "$T" l
+	gives 0 commit-txn symlink "$T" elsewhere l
+	gives 0 commit-txn diff "$T"
+	grep -q '^Binary files .*a/a and .*b/a differ' "$OUT"
+	has 'b: owner, mode or attributes' 'e: absent -> directory' \
+		'l: symbolic link a -> elsewhere'
+	holds root/a 'one\ntwo\n'
+}
+
+@test "diff without the program diff" {
+	begins
+	echo x | gives 0 commit-txn put "$T" a
+	mkdir bin
+	ln -s "$(command -v commit-txn)" bin/
+	gives 1 env PATH="$PWD/bin" commit-txn diff "$T"
+	says diffutils
+}
+
+@test "abort: nothing happens; after the end it is no error" {
+	begins
+	echo x | gives 0 commit-txn put "$T" a
+	before=$(tree root)
+	gives 0 commit-txn abort "$T"
+	[ "$(tree root)" = "$before" ]
+	idle
+	gives 0 commit-txn abort "$T"
+	gives 1 commit-txn put "$T" a </dev/null
+	gives 1 commit-txn commit "$T"
+	begins
+	echo x | gives 0 commit-txn put "$T" a
+	gives 0 commit-txn commit "$T"
+	gives 0 commit-txn abort "$T"
+	holds root/a 'x\n'
+	# but of a root without a store it is
+	gives 1 commit-txn abort -C / "$T"
+}
+
+@test "commit -n prints what would change, and leaves it open" {
+	begins
+	echo x | gives 0 commit-txn put "$T" a
+	gives 0 commit-txn commit -n "$T"
+	prints 'M a\n'
+	holds root/a 'one\ntwo\n'
+	gives 0 commit-txn commit "$T"
+	prints ''
+	holds root/a 'x\n'
+}
+
+@test "a change by somebody else refuses the commit" {
+	begins
+	echo mine | gives 0 commit-txn put "$T" a
+	echo theirs >root/a
+	gives 4 commit-txn commit "$T"
+	says a
+	holds root/a 'theirs\n'
+}
+
+@test "list tells which are open" {
+	gives 0 commit-txn init
+	gives 0 commit-txn list
+	prints ''
+	begins
+	gives 0 commit-txn list
+	grep -Eqx "$T open [0-9T:Z-]+ $(id -u) [0-9]+ [0-9]+" "$OUT"
+	gives 0 commit-txn list -0
+	[ "$(tr -cd '\0' <"$OUT" | wc -c)" -eq 1 ]
+	echo x | gives 0 commit-txn put "$T" a
+	gives 0 commit-txn commit "$T"
+	gives 0 commit-txn list
+	prints ''
+	gives 0 commit-txn list -v
+	grep -q "^$T committed" "$OUT"
+}
+
+@test "begin --owner: the transaction ends with that process" {
+	sleep 60 3>&- &
+	PIDS=$!
+	T=$(commit-txn begin --owner=$!)
+	echo x | gives 0 commit-txn put "$T" a
+	kill $!
+	wait $! || true
+	# the next commit looks for what is dead
+	U=$(commit-txn begin)
+	gives 0 commit-txn put "$U" other -- echo y
+	gives 0 commit-txn commit "$U"
+	gives 0 commit-recover --repaired-ok root
+	gives 1 commit-txn commit "$T"
+	holds root/a 'one\ntwo\n'
+}
+
+@test "--wait: busy while somebody has the store" {
+	begins
+	echo x | gives 0 commit-txn put "$T" a
+	mkfifo ready go
+	commit-txn read -- sh -c 'echo > ready; read -r _ < go' 3>&- &
+	PIDS=$!
+	read -r -t 20 _ <>ready
+	gives 5 commit-txn commit --wait=0 "$T"
+	holds root/a 'one\ntwo\n'
+	timeout 20 sh -c 'echo >go'
+	wait $!
+	gives 0 commit-txn commit "$T"
+	holds root/a 'x\n'
+}
