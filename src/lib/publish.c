@@ -256,12 +256,16 @@ static const struct lc_change **index_takes(const struct lc_change_list *list, s
 	return takes;
 }
 
+static int has_path(const void *path, const void *take)
+{
+	const struct lc_change *const *change = take;
+
+	return strcmp(path, (*change)->path);
+}
+
 static int is_taken(const struct lc_change **takes, size_t count, const char *path)
 {
-	struct lc_change wanted = {.path = (char *)(uintptr_t)path};
-	const struct lc_change *key = &wanted;
-
-	return bsearch(&key, takes, count, sizeof key, by_path) != NULL;
+	return bsearch(path, takes, count, sizeof(const struct lc_change *), has_path) != NULL;
 }
 
 /*

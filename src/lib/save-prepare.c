@@ -251,7 +251,7 @@ static int apply_metadata(struct commit_save *save, int to, struct commit_error 
 {
 	const struct lc_target *t = &save->target;
 	int keeps_mode = t->exists && (save->in_place || (save->plan.keep & COMMIT_KEEP_MODE));
-	struct stat fresh, st = t->st;
+	struct stat fresh = {0}, st = t->st;
 	int rc = keeps_mode ? 0 : probe_new(save, &fresh, err);
 
 	if (rc)

@@ -221,12 +221,15 @@ int commit_save_open(struct commit_save **out, const char *path,
 		opt = &defaults;
 	}
 	bad = bad_option(opt);
-	if (bad)
-		return lc_error_set(err, COMMIT_EUSAGE, EINVAL, "open", path, bad);
+	if (bad) {
+		lc_error_set(err, COMMIT_EUSAGE, EINVAL, "open", path, bad);
+		return COMMIT_EUSAGE;
+	}
 	save = new_save(opt);
 	if (!save || own_strings(save, opt)) {
 		commit_save_close(save);
-		return lc_error_set(err, COMMIT_EFAILED, ENOMEM, "open", path, NULL);
+		lc_error_set(err, COMMIT_EFAILED, ENOMEM, "open", path, NULL);
+		return COMMIT_EFAILED;
 	}
 	rc = open_target(save, path, err);
 	if (!rc && (save->opt.flags & COMMIT_SAVE_LOCK_EARLY))

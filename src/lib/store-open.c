@@ -19,6 +19,7 @@
 
 #define FORMAT_SIZE 128
 #define FORMAT_NEW "format.new"
+#define FORMAT_START "libcommit store\nversion "
 #define VERSION 1
 
 /*
@@ -35,8 +36,8 @@ static int format_text(int home, char text[FORMAT_SIZE])
 		rc = lc_sys_fs_id(home, &fs);
 	if (!rc)
 		snprintf(text, FORMAT_SIZE,
-		         "libcommit store\nversion %d\nfs %016" PRIx64 "\ninode %" PRIu64 "\n",
-		         VERSION, fs, (uint64_t)st.st_ino);
+		         FORMAT_START "%d\nfs %016" PRIx64 "\ninode %" PRIu64 "\n", VERSION, fs,
+		         (uint64_t)st.st_ino);
 	return rc;
 }
 
@@ -44,7 +45,6 @@ static int format_text(int home, char text[FORMAT_SIZE])
 static int check_format(int home)
 {
 	char wanted[FORMAT_SIZE], text[FORMAT_SIZE];
-	unsigned version;
 	ssize_t length;
 	int fd = lc_sys_open(home, "format", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 	int rc;
@@ -56,9 +56,9 @@ static int check_format(int home)
 	if (length < 0)
 		return (int)length;
 	text[length] = '\0';
-	if (sscanf(text, "libcommit store\nversion %u\n", &version) != 1)
+	if (strncmp(text, FORMAT_START, strlen(FORMAT_START)) != 0)
 		return -EBADMSG;
-	if (version != VERSION)
+	if (strtoul(text + strlen(FORMAT_START), NULL, 10) != VERSION)
 		return -EPROTONOSUPPORT;
 	rc = format_text(home, wanted);
 	if (rc)

@@ -40,7 +40,7 @@ struct commit_store {
 };
 
 /* Opens, and makes if flags say so; no lock is held afterwards. Public errors. */
-int lc_store_open(struct commit_store **store, const char *root, unsigned flags,
+int lc_store_open(struct commit_store **out, const char *root, unsigned flags,
                   const struct commit_store_options *opt, struct commit_error *err);
 void lc_store_close(struct commit_store *store);
 

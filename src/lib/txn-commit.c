@@ -106,38 +106,44 @@ static void fill_begin(const struct commit_txn *txn, size_t files,
 	lc_put_le64(payload + LC_BEGIN_BYTES, txn->bytes);
 }
 
-static void free_batch(struct lc_log_entry *batch, size_t count)
+/* Begin, the steps, commit; payloads are those of the steps. */
+struct batch {
+	struct lc_log_entry *entries;
+	unsigned char **payloads;
+	size_t steps;
+};
+
+static void free_batch(struct batch *batch)
 {
 	size_t i;
 
-	for (i = 1; batch && i <= count; i++)
-		free((void *)(uintptr_t)batch[i].payload);
-	free(batch);
+	for (i = 0; batch->payloads && i < batch->steps; i++)
+		free(batch->payloads[i]);
+	free(batch->payloads);
+	free(batch->entries);
 }
 
-/* Begin, the steps, commit; the payloads of the steps are freed by free_batch. */
 static int make_batch(struct commit_txn *txn, const struct lc_change_list *list,
-                      const unsigned char *begin, struct lc_log_entry **out)
+                      const unsigned char *begin, struct batch *batch)
 {
-	struct lc_log_entry *batch = calloc(list->count + 2, sizeof *batch);
-	unsigned char *payload;
+	struct lc_log_entry *entry;
 	size_t i;
-	int rc = batch ? 0 : -ENOMEM;
+	int rc = 0;
 
-	*out = batch;
-	if (rc)
-		return rc;
-	batch[0].type = LC_LOG_BEGIN;
-	batch[0].payload = begin;
-	batch[0].length = LC_BEGIN_SIZE;
-	for (i = 0; i < list->count && !rc; i++) {
-		rc = lc_change_encode(&list->items[i], &payload, &batch[i + 1].length);
-		batch[i + 1].payload = payload;
-		batch[i + 1].type = list->items[i].type;
+	batch->steps = list->count;
+	batch->entries = calloc(list->count + 2, sizeof *batch->entries);
+	batch->payloads = calloc(list->count + 1, sizeof(unsigned char *));
+	if (!batch->entries || !batch->payloads)
+		return -ENOMEM;
+	entry = batch->entries;
+	*entry++ = (struct lc_log_entry){LC_LOG_BEGIN, LC_BEGIN_SIZE, txn->number, begin};
+	for (i = 0; i < list->count && !rc; i++, entry++) {
+		rc = lc_change_encode(&list->items[i], &batch->payloads[i], &entry->length);
+		entry->payload = batch->payloads[i];
+		entry->type = list->items[i].type;
+		entry->transaction = txn->number;
 	}
-	batch[list->count + 1].type = LC_LOG_COMMIT;
-	for (i = 0; i < list->count + 2; i++)
-		batch[i].transaction = txn->number;
+	*entry = (struct lc_log_entry){LC_LOG_COMMIT, 0, txn->number, NULL};
 	return rc;
 }
 
@@ -147,16 +153,16 @@ static int write_commit(struct commit_txn *txn, const struct lc_change_list *lis
 {
 	struct lc_log *log = txn->store->log;
 	unsigned char begin[LC_BEGIN_SIZE];
-	struct lc_log_entry *batch;
+	struct batch batch = {NULL, NULL, 0};
 	uint64_t end;
 	int rc;
 
 	fill_begin(txn, list->count, begin);
 	rc = make_batch(txn, list, begin, &batch);
 	if (!rc)
-		rc = lc_log_reserve(log, lc_log_batch_size(log, batch, list->count + 2));
+		rc = lc_log_reserve(log, lc_log_batch_size(log, batch.entries, list->count + 2));
 	if (!rc)
-		rc = lc_log_append(log, batch, list->count + 2, &end);
+		rc = lc_log_append(log, batch.entries, list->count + 2, &end);
 	if (rc) {
 		rc = lc_txn_fail(txn, rc, "write log", txn->store->path, NULL, err);
 	} else if (lc_log_force(log, end) != 0) {
@@ -164,7 +170,7 @@ static int write_commit(struct commit_txn *txn, const struct lc_change_list *lis
 		rc = lc_error_set(err, COMMIT_EUNDECIDED, EIO, "flush log", txn->store->path,
 		                  "the disk did not answer; commit-recover decides");
 	}
-	free_batch(batch, list->count);
+	free_batch(&batch);
 	return rc;
 }
 

@@ -89,7 +89,7 @@ static int is_absent(const struct lc_node *node)
 }
 
 /* Writes down what was done, and what was on disk at the paths before. */
-static int record(struct call *call, enum lc_change_type type, const char *place,
+static int record(struct call *call, enum lc_change_type type, char *place,
                   const struct lc_identity *after)
 {
 	struct lc_change op = {
@@ -97,7 +97,7 @@ static int record(struct call *call, enum lc_change_type type, const char *place
 	int rc;
 
 	op.path = call->path;
-	op.place = (char *)(uintptr_t)place;
+	op.place = place;
 	if (after)
 		op.after = *after;
 	rc = lc_view_seen(call->txn->view, call->path, &op.before);
@@ -106,7 +106,7 @@ static int record(struct call *call, enum lc_change_type type, const char *place
 	return rc ? failed(call, rc, NULL) : 0;
 }
 
-static int put_object(struct call *call, const char *real, const struct lc_identity *identity)
+static int put_object(struct call *call, char *real, const struct lc_identity *identity)
 {
 	int rc = lc_view_put(call->txn->view, call->path, real, identity);
 
@@ -150,9 +150,10 @@ int commit_txn_put_fd(struct commit_txn *txn, const char *path, int fd, int mode
 
 static int take_away(struct call *call)
 {
+	char nowhere[] = "";
 	int rc = lc_view_remove(call->txn->view, call->path);
 
-	return rc ? failed(call, rc, NULL) : record(call, LC_OPERATION_REMOVE, "", NULL);
+	return rc ? failed(call, rc, NULL) : record(call, LC_OPERATION_REMOVE, nowhere, NULL);
 }
 
 int commit_txn_rm(struct commit_txn *txn, const char *path, struct commit_error *err)
@@ -283,42 +284,67 @@ int commit_txn_mv(struct commit_txn *txn, const char *from, const char *to,
 	          : record(&source, LC_OPERATION_MOVE, call.path, &seen);
 }
 
+/* Metadata that is wanted; name NULL: no attribute. */
+struct wish {
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	const char *name;
+	const void *value;
+	size_t length;
+};
+
+static int make_meta(const struct call *call, const struct wish *wish, struct lc_change *meta)
+{
+	memset(meta, 0, sizeof *meta);
+	meta->type = LC_OPERATION_META;
+	meta->mode = wish->mode;
+	meta->uid = wish->uid;
+	meta->gid = wish->gid;
+	meta->path = strdup(call->path);
+	meta->place = strdup("");
+	meta->attribute = wish->name ? strdup(wish->name) : NULL;
+	meta->value = malloc(wish->length + 1);
+	meta->value_length = (uint32_t)wish->length;
+	if (!meta->path || !meta->place || !meta->value || (wish->name && !meta->attribute)) {
+		lc_change_release(meta);
+		return -ENOMEM;
+	}
+	if (wish->length > 0)
+		memcpy(meta->value, wish->value, wish->length);
+	return 0;
+}
+
 /* What only the stage holds is changed there; the rest at publishing. */
-static int change_meta(struct call *call, struct lc_change *meta)
+static int change_meta(struct call *call, const struct wish *wish)
 {
 	struct lc_identity identity;
-	struct lc_change copy = *meta;
-	int rc;
+	struct lc_change meta;
+	int rc = make_meta(call, wish, &meta);
 
+	if (rc)
+		return failed(call, rc, NULL);
 	if (call->node.state == LC_NODE_STAGED) {
-		rc = lc_txn_stage_meta(call->txn, &call->node, meta, &identity);
+		rc = lc_txn_stage_meta(call->txn, &call->node, &meta, &identity);
+		lc_change_release(&meta);
 		return rc ? failed(call, rc, NULL) : put_object(call, call->node.real, &identity);
 	}
-	meta->path = call->path;
-	meta->place = (char *)(uintptr_t) "";
-	meta->type = LC_OPERATION_META;
-	copy.path = strdup(call->path);
-	copy.attribute = meta->attribute ? strdup(meta->attribute) : NULL;
-	copy.value = malloc((size_t)meta->value_length + 1);
-	if (!copy.path || !copy.value || (meta->attribute && !copy.attribute)) {
-		lc_change_release(&copy);
-		return failed(call, -ENOMEM, NULL);
+	rc = lc_txn_record(call->txn, &meta);
+	if (rc) {
+		lc_change_release(&meta);
+		return failed(call, rc, NULL);
 	}
-	if (meta->value_length > 0)
-		memcpy(copy.value, meta->value, meta->value_length);
-	rc = lc_view_meta(call->txn->view, call->path, &copy);
-	if (!rc)
-		rc = lc_txn_record(call->txn, meta);
+	rc = lc_view_meta(call->txn->view, call->path, &meta);
 	return rc ? failed(call, rc, NULL) : 0;
 }
 
 static int begin_meta(struct call *call, struct commit_txn *txn, const char *operation,
-                      const char *path, struct lc_change *meta, struct commit_error *err)
+                      const char *path, struct wish *wish, struct commit_error *err)
 {
 	int rc = begin(call, txn, operation, path, err);
 
-	memset(meta, 0, sizeof *meta);
-	meta->mode = meta->uid = meta->gid = UINT32_MAX;
+	memset(wish, 0, sizeof *wish);
+	wish->mode = wish->uid = wish->gid = UINT32_MAX;
 	if (!rc && is_absent(&call->node))
 		rc = failed(call, -ENOENT, NULL);
 	return rc;
@@ -327,38 +353,38 @@ static int begin_meta(struct call *call, struct commit_txn *txn, const char *ope
 int commit_txn_chmod(struct commit_txn *txn, const char *path, mode_t mode,
                      struct commit_error *err)
 {
-	struct lc_change meta;
+	struct wish wish;
 	struct call call;
-	int rc = begin_meta(&call, txn, "chmod", path, &meta, err);
+	int rc = begin_meta(&call, txn, "chmod", path, &wish, err);
 
 	if (rc)
 		return rc;
 	if (S_ISLNK(call.node.identity.mode))
 		return failed(&call, -EOPNOTSUPP, "a symbolic link has no mode of its own");
-	meta.mode = mode & 07777;
-	return change_meta(&call, &meta);
+	wish.mode = mode & 07777;
+	return change_meta(&call, &wish);
 }
 
 int commit_txn_chown(struct commit_txn *txn, const char *path, uid_t uid, gid_t gid,
                      struct commit_error *err)
 {
-	struct lc_change meta;
+	struct wish wish;
 	struct call call;
-	int rc = begin_meta(&call, txn, "chown", path, &meta, err);
+	int rc = begin_meta(&call, txn, "chown", path, &wish, err);
 
 	if (rc)
 		return rc;
-	meta.uid = uid;
-	meta.gid = gid;
-	return change_meta(&call, &meta);
+	wish.uid = uid;
+	wish.gid = gid;
+	return change_meta(&call, &wish);
 }
 
 int commit_txn_setxattr(struct commit_txn *txn, const char *path, const char *name,
                         const void *value, size_t length, struct commit_error *err)
 {
-	struct lc_change meta;
+	struct wish wish;
 	struct call call;
-	int rc = begin_meta(&call, txn, "setxattr", path, &meta, err);
+	int rc = begin_meta(&call, txn, "setxattr", path, &wish, err);
 
 	if (rc)
 		return rc;
@@ -366,10 +392,10 @@ int commit_txn_setxattr(struct commit_txn *txn, const char *path, const char *na
 		return failed(&call, -EOPNOTSUPP, "a symbolic link has no such attribute");
 	if (!*name || strlen(name) > 255 || length > 65536)
 		return failed(&call, -ERANGE, "an attribute's name or value is too long");
-	meta.attribute = (char *)(uintptr_t)name;
-	meta.value = (unsigned char *)(uintptr_t)value;
-	meta.value_length = (uint32_t)length;
-	return change_meta(&call, &meta);
+	wish.name = name;
+	wish.value = value;
+	wish.length = length;
+	return change_meta(&call, &wish);
 }
 
 static enum commit_kind kind_of(const struct lc_node *node)

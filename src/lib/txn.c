@@ -47,12 +47,12 @@ void lc_txn_id(uint64_t number, char id[COMMIT_TXN_ID_SIZE])
 uint64_t lc_txn_number(const char *id)
 {
 	char again[COMMIT_TXN_ID_SIZE];
-	unsigned high, low;
-	uint64_t number;
+	char *end;
+	uint64_t number = (uint64_t)strtoul(id, &end, 16) << 32;
 
-	if (sscanf(id, "%8x-%8x", &high, &low) != 2)
+	if (*end != '-')
 		return 0;
-	number = (uint64_t)high << 32 | low;
+	number |= strtoul(end + 1, NULL, 16) & UINT32_MAX;
 	lc_txn_id(number, again);
 	return strcmp(id, again) == 0 ? number : 0;
 }
@@ -99,9 +99,25 @@ static int write_info(struct commit_txn *txn)
 	return rc;
 }
 
+/* The word and a number after it, behind which *text then stands. */
+static int read_number(const char **text, const char *word, int64_t *number)
+{
+	char *end;
+
+	if (strncmp(*text, word, strlen(word)) != 0)
+		return 0;
+	*number = strtoll(*text + strlen(word), &end, 10);
+	if (end == *text + strlen(word))
+		return 0;
+	*text = end;
+	return 1;
+}
+
 int lc_txn_read_info(int dir, struct lc_txn_info *info)
 {
 	char text[LC_TXN_INFO_SIZE];
+	const char *next = text;
+	int64_t keep, started, user;
 	ssize_t length;
 	int fd = lc_sys_open(dir, "info", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 
@@ -113,12 +129,14 @@ int lc_txn_read_info(int dir, struct lc_txn_info *info)
 	if (length < 0)
 		return (int)length;
 	text[length] = '\0';
-	if (sscanf(text,
-	           "keep %d\nbegun %" SCNd64 "\nttl %" SCNd64 "\nowner %" SCNd64 " %" SCNu64
-	           "\nuser %" SCNu64,
-	           &info->keep, &info->begun, &info->ttl, &info->owner, &info->owner_started,
-	           &info->user) != 6)
+	if (!read_number(&next, "keep ", &keep) || !read_number(&next, "\nbegun ", &info->begun) ||
+	    !read_number(&next, "\nttl ", &info->ttl) ||
+	    !read_number(&next, "\nowner ", &info->owner) || !read_number(&next, " ", &started) ||
+	    !read_number(&next, "\nuser ", &user))
 		return -EBADMSG;
+	info->keep = keep != 0;
+	info->owner_started = (uint64_t)started;
+	info->user = (uint64_t)user;
 	return 0;
 }
 

@@ -123,12 +123,14 @@ static int find_passages(struct plan *plan)
 	return 0;
 }
 
+static int has_real(const void *real, const void *passage)
+{
+	return strcmp(real, ((const struct passage *)passage)->entry->real);
+}
+
 static const struct passage *passage_of(const struct plan *plan, const char *real)
 {
-	struct lc_entry wanted = {.real = (char *)(uintptr_t)real};
-	struct passage key = {.entry = &wanted};
-
-	return bsearch(&key, plan->passages, plan->passage_count, sizeof key, by_real);
+	return bsearch(real, plan->passages, plan->passage_count, sizeof *plan->passages, has_real);
 }
 
 /* New leaf over old leaf at one path, nothing above it moving: no moment without a file. */

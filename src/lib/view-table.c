@@ -63,7 +63,7 @@ static int make_room(struct lc_view *view)
 
 	if (view->count < view->room)
 		return 0;
-	items = realloc(view->items, room * sizeof *items);
+	items = realloc(view->items, room * sizeof(struct lc_entry *));
 	if (!items)
 		return -ENOMEM;
 	view->items = items;
