@@ -2,6 +2,7 @@
 dist_man_MANS += \
 	man/commit-journal.5 \
 	man/commit-log.5 \
+	man/commit-store.5 \
 	man/commit-recover.8 \
 	man/commit-save.1 \
 	man/commit-txn.1 \

@@ -82,7 +82,10 @@ fault_tests = \
 	tests/cli/save-concurrency.bats \
 	tests/cli/save-metadata.bats \
 	tests/cli/save-pitfalls-01-15.bats \
-	tests/cli/save-pitfalls-16-30.bats \
+	tests/cli/save-pitfalls-16-30.bats
+
+# Every call failing in turn, which takes its time
+walk_tests = \
 	tests/fault/walk.sh
 
 # On file systems of their own, on loop devices
@@ -92,11 +95,11 @@ fs_tests = \
 	tests/fs/power.bats \
 	tests/fs/space.bats
 
-# What make distcheck is content with; what is built anew by another compiler or
-# with sanitizers is worth testing again
+# What make distcheck is content with; what is worth testing again when it is built
+# by another compiler or with sanitizers; and everything
 quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
-product_tests = $(unit_programs) $(bats_tests)
-bats_tests = $(cli_tests) $(fault_tests) $(fs_tests)
+product_tests = $(unit_programs) $(cli_tests) $(fault_tests)
+bats_tests = $(cli_tests) $(fault_tests) $(walk_tests) $(fs_tests)
 
 if HAVE_CMOCKA
 unit_programs = $(unit_tests)

@@ -155,13 +155,18 @@ static int grants_more(const struct walk *walk, const struct world *now)
 	return (is->mode & 07777 & ~allowed) != 0;
 }
 
+static int is_warned(const struct run *run)
+{
+	return fired_at_metadata(run) && strstr(run->err, "cannot keep");
+}
+
 /* New, or new but for metadata that could not be kept, and said so. */
 static int is_new_or_warned(const struct walk *walk, const struct run *run, const struct world *now)
 {
 	if (is_new(walk, now, MAIN) && is_new(walk, now, KEPT))
 		return 1;
-	return fired_at_metadata(run) && strstr(run->err, "cannot keep") &&
-	       !grants_more(walk, now) && fits(now, &walk->new, MAIN, content_same) &&
+	return is_warned(run) && !grants_more(walk, now) &&
+	       fits(now, &walk->new, MAIN, content_same) &&
 	       fits(now, &walk->new, KEPT, content_same);
 }
 
@@ -293,14 +298,15 @@ static void judge_exit(struct walk *walk, const struct run *run, const struct wo
 
 /* --- runs that were killed ----------------------------------------------- */
 
-static int may_be_half_done(const struct walk *walk, const struct world *now)
+static int may_be_half_done(const struct walk *walk, const struct run *run, const struct world *now)
 {
 	/* The old version is kept before the new one appears. */
-	if (is_new(walk, now, MAIN) && is_new(walk, now, KEPT))
+	if (is_new_or_warned(walk, run, now))
 		return 1;
 	if (!is_old(walk, now, MAIN) && !is_old_but_times(walk, now))
 		return 0;
-	return is_old(walk, now, KEPT) || is_new(walk, now, KEPT);
+	return is_old(walk, now, KEPT) || is_new(walk, now, KEPT) ||
+	       (is_warned(run) && fits(now, &walk->new, KEPT, content_same));
 }
 
 void judge_run(struct walk *walk, const struct run *run, const struct world *now)
@@ -312,7 +318,7 @@ void judge_run(struct walk *walk, const struct run *run, const struct world *now
 	else if (run->killed) {
 		/* What is edited in place is whole when there is no journal. */
 		if (!((walk->scenario->flags & F_IN_PLACE) && has_journal(now)) &&
-		    !may_be_half_done(walk, now))
+		    !may_be_half_done(walk, run, now))
 			complain(walk, "killed, and the file is neither old nor new");
 	} else
 		judge_exit(walk, run, now);
@@ -350,7 +356,7 @@ static void judge_final(struct walk *walk, const struct run *save, const struct 
 	} else if (must_be_new && !(walk->scenario->flags & F_UNCHANGED)) {
 		if (!is_new_or_warned(walk, save, now))
 			complain(walk, "after recovery the file is not the new one");
-	} else if (!may_be_half_done(walk, now)) {
+	} else if (!may_be_half_done(walk, save, now)) {
 		complain(walk, "after recovery the file is neither old nor new");
 	}
 }

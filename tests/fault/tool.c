@@ -10,14 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARGS_MAX 24
 #define SECONDS_MAX 60
 #define TOKEN_SIZE 200
-
-extern char **environ;
 
 /* What the file systems of struct job.missing say. */
 static const char *const missing_faults[] = {
@@ -77,23 +77,37 @@ static int is_preset(const char *preset, const struct fired *fired)
 	return 0;
 }
 
+/* Cuts a line into its words; it must have as many. */
+static void cut(char *line, char **words, int count)
+{
+	char *rest = NULL, *word = strtok_r(line, " \n", &rest);
+	int i;
+
+	for (i = 0; i < count; i++, word = strtok_r(NULL, " \n", &rest)) {
+		if (!word)
+			errx(1, "cannot understand what the seam wrote: %s", line);
+		words[i] = word;
+	}
+}
+
 static void read_log(struct run *run, const char *preset)
 {
 	char text[16384];
 	char *rest = NULL, *line;
-	char word[16];
+	char *words[4];
 	struct fired fired;
 
 	run->calls = run->leaked = -1;
 	run->fired_count = 0;
 	read_text("log", text, sizeof text);
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
-		if (sscanf(line, "%15s %lu %23s %23s", word, &fired.at, fired.call, fired.what) !=
-		    4)
-			errx(1, "cannot understand the seam's log: %s", line);
-		if (strcmp(word, "calls") == 0)
+		cut(line, words, 4);
+		fired.at = strtoul(words[1], NULL, 10);
+		snprintf(fired.call, sizeof fired.call, "%s", words[2]);
+		snprintf(fired.what, sizeof fired.what, "%s", words[3]);
+		if (strcmp(words[0], "calls") == 0)
 			run->calls = (long)fired.at;
-		else if (strcmp(word, "leaked") == 0)
+		else if (strcmp(words[0], "leaked") == 0)
 			run->leaked = (long)fired.at;
 		else if (!is_preset(preset, &fired) && run->fired_count < FIRED_MAX)
 			run->fired[run->fired_count++] = fired;
@@ -112,8 +126,10 @@ int fired_call(const struct run *run, const char *call)
 
 void read_trace(struct trace *trace)
 {
+	enum { WORDS = 5 };
 	FILE *file = fopen("trace", "r");
 	char line[1024];
+	char *words[WORDS];
 	struct call *call;
 
 	trace->count = 0;
@@ -121,9 +137,10 @@ void read_trace(struct trace *trace)
 		if (trace->count == CALLS_MAX)
 			errx(1, "too many calls");
 		call = &trace->calls[trace->count++];
-		if (sscanf(line, "call %*u %23s %lu %127s", call->name, &call->inode, call->file) !=
-		    3)
-			errx(1, "cannot understand the trace: %s", line);
+		cut(line, words, WORDS);
+		snprintf(call->name, sizeof call->name, "%s", words[2]);
+		call->inode = strtoul(words[3], NULL, 10);
+		snprintf(call->file, sizeof call->file, "%s", words[4]);
 	}
 	if (file)
 		fclose(file);
@@ -245,6 +262,31 @@ static void preset_of(const struct job *job, char *preset, size_t size)
 	}
 }
 
+/*
+ * A command that the killed save had just forked shares its locks until it is
+ * executed: only then the save is dead for recovery.
+ */
+static void wait_for_locks(void)
+{
+	static struct world world;
+	const struct timespec pause = {0, 1000000};
+	int i, fd, tries;
+
+	world_look(&world);
+	for (i = 0; i < world.count; i++) {
+		if (!is_residue(&world.entries[i]))
+			continue;
+		fd = open(world.entries[i].name, O_RDONLY);
+		for (tries = 0; fd >= 0 && tries < SECONDS_MAX * 1000; tries++) {
+			if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+				break;
+			nanosleep(&pause, NULL);
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+}
+
 void run_save(const struct job *job, const char *fault, int traced, struct run *run)
 {
 	const struct scenario *s = job->scenario;
@@ -271,6 +313,8 @@ void run_save(const struct job *job, const char *fault, int traced, struct run *
 	run_with_fault(argv, in, fault, preset, traced, run);
 	if (in >= 0)
 		close(in);
+	if (run->killed && s->feed == FEED_COMMAND)
+		wait_for_locks();
 }
 
 void run_second_save(const struct scenario *s, struct run *run)

@@ -15,7 +15,7 @@ stage_musl() {
 	logged musl 'contrib/musl-build.sh' "$run_dir/musl/build.out" \
 		sh "$source_dir/contrib/musl-build.sh" "$run_dir/musl" --enable-werror || return
 	sed -n '/^libcommit /,/^$/p' "$run_dir/musl/build.out"
-	if readelf -l "$run_dir/musl/src/tools/.libs/commit-save" | grep -q 'interpreter.*musl'; then
+	if readelf -l "$run_dir/musl/src/tools/commit-save" | grep -q 'interpreter.*musl'; then
 		pass musl 'the tools are linked with musl'
 	else
 		fail musl 'the tools are linked with musl' 'it asks for another interpreter'

@@ -123,8 +123,9 @@ static void an_edit_gives_new_content_to_the_same_inode(void **state)
 
 static void every_mix_of_old_and_new_sectors_is_ours(void **state)
 {
-	const unsigned sectors = 6;
-	unsigned mask, i;
+	const size_t sectors = 6;
+	unsigned mask;
+	size_t i;
 
 	(void)state;
 	make_edit(sectors * LC_SECTOR, sectors * LC_SECTOR);
