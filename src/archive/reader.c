@@ -210,7 +210,6 @@ int reader_next(struct reader *reader, struct reader_entry *entry, struct commit
 static int next_block(struct reader *reader, struct commit_error *err)
 {
 	const struct archive_calls *la = reader->la;
-	int format = la->archive_format(reader->archive) & ARCHIVE_FORMAT_BASE_MASK;
 	const void *bytes = NULL;
 	size_t length = 0;
 	int64_t offset = 0;
@@ -226,15 +225,17 @@ static int next_block(struct reader *reader, struct commit_error *err)
 		return reader_fail_archive(reader, err);
 	reader->bytes = bytes;
 	reader->length = length;
-	/* libarchive counts the offsets of xar from the first entry on */
-	reader->offset = format == ARCHIVE_FORMAT_XAR ? reader->position : offset;
+	reader->offset = offset;
 	if (reader->offset < reader->position)
 		return reader_fail(err, COMMIT_EREFUSED, 0, reader->current,
 		                   "its content overlaps itself; nothing was changed");
 	return 1;
 }
 
-/* archive_read_data would do, if offsets were always right. */
+/*
+ * archive_read_data would do, but at the end of content it takes the offset for
+ * that of a hole, and xar's is counted from the first entry on: zeros follow.
+ */
 ssize_t reader_read(struct reader *reader, void *buffer, size_t size, struct commit_error *err)
 {
 	int rc = 1;

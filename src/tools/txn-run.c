@@ -107,9 +107,8 @@ int txn_read(struct txn_session *session)
 	struct commit_store_options store;
 	char **cmd = session->options->cmd;
 	char *root = NULL;
-	bool named;
 	int fd = -1;
-	int rc = txn_session_root(session, &root, &named);
+	int rc = txn_session_root(session, &root);
 
 	txn_session_store_options(session, &store);
 	if (rc == COMMIT_OK)

@@ -49,7 +49,7 @@ static char *find_upwards(struct commit_error *err)
 	return directory;
 }
 
-int txn_session_root(struct txn_session *session, char **root, bool *named)
+int txn_session_root(struct txn_session *session, char **root)
 {
 	const char *name = session->options->root;
 
@@ -58,9 +58,9 @@ int txn_session_root(struct txn_session *session, char **root, bool *named)
 	if ((name == NULL || name[0] == '\0') &&
 	    (session->options->command->allowed & TXN_HERE) != 0)
 		name = ".";
-	*named = name != NULL && name[0] != '\0';
-	*root = *named ? strdup(name) : find_upwards(&session->err);
-	if (*named && *root == NULL)
+	if (name == NULL || name[0] == '\0')
+		*root = find_upwards(&session->err);
+	else if ((*root = strdup(name)) == NULL)
 		return cli_fail(&session->err, COMMIT_EFAILED, ENOMEM, "find the root", name,
 		                "out of memory");
 	return *root != NULL ? COMMIT_OK : COMMIT_EFAILED;
@@ -102,11 +102,8 @@ static int open_at(struct txn_session *session, const char *root, unsigned flags
 int txn_session_open(struct txn_session *session, unsigned flags)
 {
 	char *root = NULL;
-	bool named;
-	int rc = txn_session_root(session, &root, &named);
+	int rc = txn_session_root(session, &root);
 
-	if (!named)
-		flags &= ~COMMIT_STORE_CREATE;
 	if (rc == COMMIT_OK)
 		rc = open_at(session, root, flags);
 	free(root);

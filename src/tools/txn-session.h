@@ -32,10 +32,10 @@ struct txn_session {
 	}
 
 /*
- * The root that the command line, the environment or the working directory
- * names, in *root, to be freed; *named: not found by going upwards.
+ * The root that the command line or the environment names, or that is found from
+ * the working directory upwards, which then has a store; to be freed.
  */
-int txn_session_root(struct txn_session *session, char **root, bool *named);
+int txn_session_root(struct txn_session *session, char **root);
 
 /* Opens the store; flags as of commit_store_open. */
 int txn_session_open(struct txn_session *session, unsigned flags);

@@ -400,6 +400,7 @@ anew() {
 }
 
 @test "-n, --json, and a validator" {
+	need_json
 	pack a.tar tar -cf - .
 	gives 0 commit-txn apply -n a.tar
 	grep -qx 'A big' "$OUT"

@@ -103,6 +103,7 @@ teardown() { sweep; }
 }
 
 @test "run --json" {
+	need_json
 	gives 0 commit-txn run --json -- sh -c 'echo A | commit-txn put @ a'
 	json '.committed and .files == 1'
 	gives 4 commit-txn run --json -- false

@@ -87,10 +87,13 @@ silent() {
 	return 1
 }
 
-# json FILTER: each line of its output is an object; FILTER is true of the last
-json() {
+need_json() {
 	[ -n "${LC_JSON-yes}" ] || skip 'built without --json'
 	command -v jq >/dev/null || skip 'no jq'
+}
+
+# json FILTER: each line of its output is an object; FILTER is true of the last
+json() {
 	jq -es "all(.[]; type == \"object\" and .version == 1) and (last | $1)" "$OUT" && return
 	echo "not: $1"
 	cat "$OUT"
