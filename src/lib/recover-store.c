@@ -149,6 +149,12 @@ static void tell_trouble(struct visit *visit, int code, const struct commit_erro
 	tell(visit, &finding);
 }
 
+/* Half made, without a format, it was never committed in; and the name may be a file's. */
+static int is_no_store(int code, int errnum)
+{
+	return code == COMMIT_EFAILED && (errnum == ENOENT || errnum == ENOTDIR || errnum == ELOOP);
+}
+
 void lc_recover_store(struct lc_scan *scan, const char *root)
 {
 	struct visit visit = {.scan = scan, .path = root, .dry = is_dry(scan)};
@@ -170,7 +176,6 @@ void lc_recover_store(struct lc_scan *scan, const char *root)
 		}
 		lc_store_close(store);
 	}
-	/* Half made, without a format: nothing was ever committed in it. */
-	if (rc && !(rc == COMMIT_EFAILED && err.errnum == ENOENT))
+	if (rc && !is_no_store(rc, err.errnum))
 		tell_trouble(&visit, rc, &err);
 }
