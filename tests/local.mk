@@ -99,6 +99,9 @@ fs_tests = \
 # by another compiler or with sanitizers; and everything
 quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
 product_tests = $(unit_programs) $(cli_tests) $(fault_tests)
+# musl-gcc has no libacl and no jansson, which these are about too
+musl_tests = $(filter-out tests/cli/commit-recover.bats tests/cli/save-metadata.bats \
+	tests/cli/save-pitfalls-01-15.bats tests/cli/save-pitfalls-16-30.bats,$(product_tests))
 bats_tests = $(cli_tests) $(fault_tests) $(walk_tests) $(fs_tests)
 
 if HAVE_CMOCKA
