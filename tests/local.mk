@@ -75,11 +75,14 @@ cli_tests = \
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
-	tests/cli/commit-recover.bats \
 	tests/cli/commit-recover-inplace.bats \
 	tests/cli/commit-save-inplace.bats \
 	tests/cli/commit-save-usage.bats \
-	tests/cli/save-concurrency.bats \
+	tests/cli/save-concurrency.bats
+
+# The same, and ACLs and JSON are a part of it
+acl_tests = \
+	tests/cli/commit-recover.bats \
 	tests/cli/save-metadata.bats \
 	tests/cli/save-pitfalls-01-15.bats \
 	tests/cli/save-pitfalls-16-30.bats
@@ -98,11 +101,10 @@ fs_tests = \
 # What make distcheck is content with; what is worth testing again when it is built
 # by another compiler or with sanitizers; and everything
 quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
-product_tests = $(unit_programs) $(cli_tests) $(fault_tests)
-# musl-gcc has no libacl and no jansson, which these are about too
-musl_tests = $(filter-out tests/cli/commit-recover.bats tests/cli/save-metadata.bats \
-	tests/cli/save-pitfalls-01-15.bats tests/cli/save-pitfalls-16-30.bats,$(product_tests))
-bats_tests = $(cli_tests) $(fault_tests) $(walk_tests) $(fs_tests)
+product_tests = $(unit_programs) $(cli_tests) $(fault_tests) $(acl_tests)
+# musl-gcc has no libacl and no jansson
+musl_tests = $(unit_programs) $(cli_tests) $(fault_tests)
+bats_tests = $(cli_tests) $(fault_tests) $(acl_tests) $(walk_tests) $(fs_tests)
 
 if HAVE_CMOCKA
 unit_programs = $(unit_tests)
