@@ -15,8 +15,11 @@ stage_valgrind() {
 	rm -rf "$run_dir/valgrind" && mkdir -p "$run_dir/valgrind/logs"
 	chmod 1777 "$run_dir/valgrind/logs"
 	export LC_UNIT_WRAP="$memcheck --log-file=$run_dir/valgrind/logs/%p"
+	# its children would take memcheck's status for their own
 	# shellcheck disable=SC2016 # for make
-	check valgrind "$run_dir/check" TESTS='$(unit_programs)'
+	check valgrind "$run_dir/check" \
+		TESTS='$(filter-out tests/unit/test-log-device,$(unit_programs))'
+	skip valgrind 'tests/unit/test-log-device' 'it judges children by their status, which memcheck changes'
 	unset LC_UNIT_WRAP
 	valgrind_tools
 	for log in "$run_dir"/valgrind/logs/*; do
