@@ -18,6 +18,13 @@ uint64_t bench_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+int bench_turn(long round, int i, int count)
+{
+	long at = (round & 1) != 0 ? count - 1 - i : i;
+
+	return (int)((at + round) % count);
+}
+
 int bench_write_all(int fd, const void *buffer, size_t length)
 {
 	const char *at = buffer;

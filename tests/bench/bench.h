@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * bench.h - what the programs of the save bench share
+ * bench.h - what the programs of the benches share
  *
  * bench_save_exclusive and bench_save_tmpfile are the floors: the system calls
  * of an atomic save and nothing else. They return 0, or -1 with errno set and
@@ -23,6 +23,13 @@ struct bench_spent {
 
 /* Monotonic nanoseconds. */
 uint64_t bench_now(void);
+
+/*
+ * Who runs as the i-th of count in a round: the order moves on by one and turns
+ * around every round, so that none always follows the same other and a slow
+ * drift of the machine hits all. round is not negative.
+ */
+int bench_turn(long round, int i, int count);
 
 /* Writes all of the buffer to fd, however short the single writes are. */
 int bench_write_all(int fd, const void *buffer, size_t length);

@@ -3,10 +3,20 @@
 #
 #     make bench BENCHFLAGS='--fs=ext4,xfs,btrfs --quick'
 
-bench_programs = tests/bench/save-floor tests/bench/save-bare tests/bench/spawn-time tests/bench/extents
+save_programs = tests/bench/save-floor tests/bench/save-bare tests/bench/spawn-time tests/bench/extents
+txn_programs = tests/bench/txn-put tests/bench/txn-put-fault tests/bench/txn-rounds tests/bench/txn-tree
+bench_programs = $(save_programs) $(txn_programs)
 EXTRA_PROGRAMS = $(bench_programs)
 CLEANFILES += $(bench_programs)
-EXTRA_DIST += tests/bench/README.md tests/bench/save tests/bench/summary.awk
+EXTRA_DIST += \
+	tests/bench/README.md \
+	tests/bench/RESULTS-txn.md \
+	tests/bench/common.sh \
+	tests/bench/save \
+	tests/bench/statistics.awk \
+	tests/bench/summary.awk \
+	tests/bench/txn \
+	tests/bench/txn-summary.awk
 
 tests_bench_save_floor_SOURCES = \
 	tests/bench/bench-calls.c \
@@ -32,6 +42,28 @@ tests_bench_spawn_time_LDADD =
 tests_bench_extents_SOURCES = tests/bench/extents.c
 tests_bench_extents_LDADD =
 
-bench: all $(bench_programs)
+tests_bench_txn_put_SOURCES = tests/bench/bench-calls.c tests/bench/bench.h tests/bench/txn-put.c
+tests_bench_txn_put_LDADD = src/lib/libcommit.la
+tests_bench_txn_put_LDFLAGS = -static
+
+# The same with the fault seam, to be killed at the commit
+tests_bench_txn_put_fault_SOURCES = $(tests_bench_txn_put_SOURCES)
+tests_bench_txn_put_fault_LDADD = src/lib/libcommit-fault.la
+tests_bench_txn_put_fault_LDFLAGS = -static
+
+tests_bench_txn_rounds_SOURCES = \
+	tests/bench/bench-calls.c \
+	tests/bench/bench-spawn.c \
+	tests/bench/bench.h \
+	tests/bench/txn-rounds.c
+tests_bench_txn_rounds_LDADD =
+
+tests_bench_txn_tree_SOURCES = tests/bench/bench-calls.c tests/bench/bench.h tests/bench/txn-tree.c
+tests_bench_txn_tree_LDADD =
+
+bench: all $(save_programs)
 	$(SHELL) $(srcdir)/tests/bench/save --builddir=. $(BENCHFLAGS)
-.PHONY: bench
+
+bench-txn: all $(txn_programs)
+	$(SHELL) $(srcdir)/tests/bench/txn --builddir=. $(BENCHFLAGS)
+.PHONY: bench bench-txn

@@ -157,10 +157,9 @@ static int run_round(const struct bench *b, long round)
 	int i;
 
 	for (i = 0; i < b->count; i++) {
-		long turn = (round + b->warmup * b->count) % b->count;
-		long at = ((round & 1) != 0 ? b->count - 1 - i : i) + turn;
+		int turn = bench_turn(round + b->warmup, i, b->count);
 
-		if (run_one(b, &b->contestant[at % b->count], round) < 0)
+		if (run_one(b, &b->contestant[turn], round) < 0)
 			return -1;
 	}
 	return 0;
