@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include "walk.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,28 +22,7 @@ enum {
 	EXIT_REPAIRED = 10
 };
 
-#define TOLD_MAX 20
-#define LINE_MAX_SHOWN 400
 #define NEW_FILE_MODE 0644
-
-void complain(struct walk *walk, const char *format, ...)
-{
-	size_t used = strlen(walk->text);
-	char why[LINE_MAX_SHOWN];
-	va_list args;
-	char *c;
-
-	if (walk->failures++ >= TOLD_MAX)
-		return;
-	va_start(args, format);
-	vsnprintf(why, sizeof why, format, args);
-	va_end(args);
-	for (c = why; *c; c++)
-		if (*c == '\n')
-			*c = ' ';
-	snprintf(walk->text + used, walk->text_size - used, "%s: COMMIT_FAULT=%s: %s\n",
-	         walk->doing, walk->fault, why);
-}
 
 /* --- comparing ----------------------------------------------------------- */
 
@@ -255,22 +233,12 @@ static void judge_message(struct walk *walk, const struct run *run)
 			         run->fired[0].call, run->err);
 }
 
-/* What every program must be able to bear. */
-static int is_harmless(const struct fired *fired)
-{
-	if (strcmp(fired->what, "short") == 0 || strcmp(fired->what, "EINVAL") == 0)
-		return 1;
-	if (strcmp(fired->what, "EINTR") == 0)
-		return strcmp(fired->call, "flock") != 0;
-	return strcmp(fired->what, "ENOENT") == 0 && strcmp(fired->call, "linkfd") == 0;
-}
-
 static void judge_exit(struct walk *walk, const struct run *run, const struct world *now)
 {
 	int plain = walk->scenario->flags & F_REFUSED ? EXIT_REFUSED : EXIT_DONE;
 
 	if (strcmp(walk->doing, "once") == 0 && run->fired_count == 1 &&
-	    is_harmless(&run->fired[0]) && run->status != plain)
+	    fault_is_harmless(&run->fired[0]) && run->status != plain)
 		complain(walk, "exit %d because of %s of %s: %s", run->status, run->fired[0].what,
 		         run->fired[0].call, run->err);
 	judge_message(walk, run);

@@ -9,53 +9,6 @@
 
 enum { STEPS_MAX = 1000 };
 
-/* What may go wrong with a call; those not named fail with EIO. */
-static const struct {
-	const char *call;
-	const char *errnos[6];
-} errors[] = {
-        {"open", {"EIO", "EMFILE", "EACCES"}},
-        {"create", {"EIO", "ENOSPC", "EMFILE"}},
-        {"tmpfile", {"EIO", "ENOSPC", "EMFILE"}},
-        {"dup", {"EMFILE"}},
-        {"read", {"EIO", "EINTR", "short"}},
-        {"pread", {"EIO", "EINTR", "short"}},
-        {"write", {"ENOSPC", "EIO", "EINTR", "short"}},
-        {"pwrite", {"ENOSPC", "EIO", "EINTR", "short"}},
-        {"copyrange", {"ENOSPC", "EIO", "EINTR", "short", "EINVAL"}},
-        {"sendfile", {"ENOSPC", "EIO", "EINTR", "short", "EINVAL"}},
-        {"clone", {"EIO", "ENOSPC"}},
-        {"clonerange", {"EIO", "ENOSPC"}},
-        {"truncate", {"EIO", "ENOSPC"}},
-        {"reserve", {"ENOSPC", "EIO"}},
-        {"stat", {"EIO", "EACCES"}},
-        {"access", {"EIO", "EACCES"}},
-        {"fsync", {"EIO", "ENOSPC"}},
-        {"linkfd", {"EIO", "ENOSPC", "ENOENT"}},
-        {"rename", {"EIO", "ENOSPC", "EBUSY", "EACCES"}},
-        {"noreplace", {"EIO", "ENOSPC", "EINVAL"}},
-        {"exchange", {"EIO", "ENOSPC", "EINVAL"}},
-        {"unlink", {"EIO", "EPERM"}},
-        {"mkdir", {"EIO", "ENOSPC"}},
-        {"chmod", {"EIO", "EPERM"}},
-        {"chown", {"EIO", "EPERM"}},
-        {"utimens", {"EIO", "EPERM"}},
-        {"acl", {"EIO", "EOPNOTSUPP"}},
-        {"setxattr", {"EIO", "ENOSPC", "EPERM"}},
-        {"flock", {"EAGAIN", "ENOLCK", "EINTR"}},
-};
-
-static const char *const *errnos_of(const char *call)
-{
-	static const char *const other[] = {"EIO", NULL};
-	size_t i;
-
-	for (i = 0; i < sizeof errors / sizeof errors[0]; i++)
-		if (strcmp(errors[i].call, call) == 0)
-			return errors[i].errnos;
-	return other;
-}
-
 /* The save that follows: it works, and leaves nothing. */
 static void save_again(struct walk *walk)
 {
@@ -132,22 +85,6 @@ static void kill_clean_up(struct walk *walk, int at, const char *what)
 	}
 }
 
-/* How many calls of that name there are up to and with this one. */
-static int occurrence(const struct trace *trace, int at)
-{
-	int i, count = 0;
-
-	for (i = 0; i <= at; i++)
-		count += strcmp(trace->calls[i].name, trace->calls[at].name) == 0;
-	return count;
-}
-
-/* EINTR for ever is no error but a reason to go on for ever. */
-static int can_last(const char *what)
-{
-	return strcmp(what, "EINTR") != 0 && strcmp(what, "short") != 0;
-}
-
 static void fail_call(struct walk *walk, int index, const char *what, int lasting)
 {
 	const char *call = walk->trace.calls[index].name;
@@ -155,16 +92,16 @@ static void fail_call(struct walk *walk, int index, const char *what, int lastin
 
 	/* The seam counts for "short" only what has a length. */
 	if (strcmp(what, "short") == 0)
-		snprintf(spec, sizeof spec, "%d:short:once:%s", occurrence(&walk->trace, index),
-		         call);
+		snprintf(spec, sizeof spec, "%d:short:once:%s",
+		         trace_occurrence(&walk->trace, index), call);
 	else
 		snprintf(spec, sizeof spec, "%d:%s:once", index + 1, what);
 	/* What is missing anyway is not counted. */
 	if (!try(walk, "once", spec) && !walk->job->missing)
 		complain(walk, "did not fire");
-	if (!lasting || !can_last(what))
+	if (!lasting || !fault_can_last(what))
 		return;
-	snprintf(spec, sizeof spec, "%d:%s:forever:%s", occurrence(&walk->trace, index), what,
+	snprintf(spec, sizeof spec, "%d:%s:forever:%s", trace_occurrence(&walk->trace, index), what,
 	         call);
 	try(walk, "forever", spec);
 }
@@ -185,7 +122,7 @@ static int is_turning_point(const char *call)
 static void walk_call(struct walk *walk, int index)
 {
 	const char *call = walk->trace.calls[index].name;
-	const char *const *errnos = errnos_of(call);
+	const char *const *errnos = fault_errnos(call);
 	char spec[96];
 	int i;
 
@@ -256,7 +193,7 @@ void walk_job(struct walk *walk)
 	int index;
 
 	walk_plain(walk);
-	if (walk->failures > 0)
+	if (walk->report->failures > 0)
 		return;
 	for (index = 0; index < walk->trace.count; index++)
 		walk_call(walk, index);

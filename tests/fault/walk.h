@@ -2,10 +2,12 @@
 /*
  * walk.h - the fault walk: every call of every mode fails or dies once
  *
- *     walk.c        main, workers, TAP, counts
+ *     pool.c        workers, TAP, counts; also of other walks
+ *     faults.c      one run of a tool, and what the seam wrote about it; dito
+ *     walk.c        main, which jobs there are
  *     scenarios.c   the modes of commit-save as a table
  *     world.c       the files of one case: made, looked at, compared
- *     tool.c        one run of a tool, and what the seam wrote about it
+ *     tool.c        commit-save and commit-recover as the scenarios want them
  *     judge.c       what may be there after a run, and what must
  *     order.c       the order of calls in a run without faults
  *     steps.c       the walk over one scenario: N = 1 ... until nothing fires
@@ -22,6 +24,9 @@
  */
 #ifndef WALK_H
 #define WALK_H
+
+#include "faults.h"
+#include "pool.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -122,7 +127,6 @@ struct job {
 /* --- the world ----------------------------------------------------------- */
 
 #define ENTRIES_MAX 24
-#define NAME_SIZE 128
 
 struct entry {
 	char name[NAME_SIZE]; /* with its directory: "d/f" */
@@ -156,55 +160,20 @@ int world_same(const struct world *a, const struct world *b);
 /* A digest of what is there, random names left out. */
 uint64_t world_class(const struct world *world);
 uint64_t hash_bytes(uint64_t hash, const void *data, size_t size);
+uint64_t hash_content(const char *path);
+uint64_t hash_xattrs(const char *path);
+void write_file(const char *path, enum content content);
+void set_xattr(const char *path, const char *name, const void *value, size_t size);
+/* Nothing is left in it; level 0: the directory itself stays. */
+void empty_directory(const char *path, int level);
 
 /* --- running tools ------------------------------------------------------- */
-
-#define FIRED_MAX 32
-
-struct fired {
-	unsigned long at;
-	char call[24];
-	char what[24];
-};
-
-struct run {
-	int status;  /* exit status, -1 if ended by a signal */
-	int killed;  /* ended by SIGKILL of the seam */
-	int hung;    /* ended by us */
-	long calls;  /* -1: not said */
-	long leaked; /* -1: not said */
-	/* what the walked fault did; without the preset's */
-	int fired_count;
-	struct fired fired[FIRED_MAX];
-	char out[8192];
-	char err[4096];
-};
-
-/* One call of a trace. */
-struct call {
-	char name[24];
-	unsigned long inode;
-	char file[NAME_SIZE];
-};
-
-#define CALLS_MAX 400
-
-struct trace {
-	int count;
-	struct call calls[CALLS_MAX];
-};
 
 void run_save(const struct job *job, const char *fault, int traced, struct run *run);
 void run_second_save(const struct scenario *scenario, struct run *run);
 void run_recover(const char *fault, int traced, struct run *run);
-void read_trace(struct trace *trace);
-int fired_call(const struct run *run, const char *call);
 
 /* --- the walk ------------------------------------------------------------ */
-
-struct counts {
-	unsigned long runs, fired, kills, recoveries, depth_two, seconds;
-};
 
 #define SEEN_MAX 512
 
@@ -226,15 +195,12 @@ struct walk {
 	/* classes of residue whose recovery has been walked */
 	int seen_count;
 	uint64_t seen[SEEN_MAX];
-	/* messages go here */
-	char *text;
-	size_t text_size;
-	int failures;
+	struct report *report;
 };
 
 __attribute__((format(printf, 2, 3))) void complain(struct walk *walk, const char *format, ...);
 
-/* Walks one job; complaints are in walk->text. */
+/* Walks one job; complaints are in walk->report. */
 void walk_job(struct walk *walk);
 
 /* The save without faults did what it was asked for. */

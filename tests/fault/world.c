@@ -86,7 +86,7 @@ struct bytes content_bytes(enum content content)
 
 /* --- making -------------------------------------------------------------- */
 
-static void write_file(const char *path, enum content content)
+void write_file(const char *path, enum content content)
 {
 	struct bytes bytes = content_bytes(content);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -106,7 +106,7 @@ static void write_file(const char *path, enum content content)
 	close(fd);
 }
 
-static void empty_directory(const char *path, int level)
+void empty_directory(const char *path, int level)
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
@@ -122,7 +122,7 @@ static void empty_directory(const char *path, int level)
 		snprintf(inside, sizeof inside, "%s/%s", path, entry->d_name);
 		if (unlink(inside) == 0)
 			continue;
-		if (level < 2)
+		if (level < 8)
 			empty_directory(inside, level + 1);
 		if (rmdir(inside) != 0)
 			err(1, "%s", inside);
@@ -130,7 +130,7 @@ static void empty_directory(const char *path, int level)
 	closedir(dir);
 }
 
-static void set_xattr(const char *path, const char *name, const void *value, size_t size)
+void set_xattr(const char *path, const char *name, const void *value, size_t size)
 {
 	if (setxattr(path, name, value, size, 0) != 0)
 		err(1, "%s: %s", path, name);
@@ -197,7 +197,7 @@ uint64_t hash_bytes(uint64_t hash, const void *data, size_t size)
 	return hash ^ hash >> 32;
 }
 
-static uint64_t hash_content(const char *path)
+uint64_t hash_content(const char *path)
 {
 	static unsigned char buffer[256 * KIB];
 	int fd = open(path, O_RDONLY | O_NOFOLLOW);
@@ -213,7 +213,7 @@ static uint64_t hash_content(const char *path)
 }
 
 /* A sum, because their order means nothing. */
-static uint64_t hash_xattrs(const char *path)
+uint64_t hash_xattrs(const char *path)
 {
 	char names[1024], value[1024];
 	ssize_t length = llistxattr(path, names, sizeof names);
