@@ -1,12 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# quickstart.sh - build libcommit and watch commit-save keep files whole
+# quickstart.sh - build libcommit and watch it keep files, and trees of files, whole
 #
 # Installs what the build needs, builds below build/quickstart, then works on
 # copies of real files of this machine in a scratch directory. Nothing outside
 # that directory is changed, and nothing is installed but the packages.
 #
-# QUICKSTART_KILLS=N sets how many saves are killed (default 300).
+# QUICKSTART_KILLS=N sets how many saves are killed (default 300), and a tenth of
+# that how many commits of a tree.
 set -u
 
 source_dir=$(cd "${0%/*}/.." && pwd) || exit 1
@@ -235,14 +236,166 @@ show_recovery() {
 	good 'commit-recover -r .                        (nothing of ours is left)'
 }
 
+# ------------------------------------------------------ a tree as one commit
+
+# site VERSION: the configuration of a web server below VERSION, its key fitting
+# its certificate
+site() {
+	mkdir -p "$1/conf.d" "$1/sites" "$1/certs" || return 1
+	cat >"$1/nginx.conf" <<END
+events {}
+http {
+	access_log off;
+	server_names_hash_bucket_size 128;
+	include conf.d/*.conf;
+	include sites/*.conf;
+}
+END
+	for path in client_body proxy fastcgi uwsgi scgi; do
+		echo "${path}_temp_path $PWD/nginx-$path;"
+	done >"$1/conf.d/paths.conf"
+	cat >"$1/conf.d/tls.conf" <<END
+server {
+	listen 127.0.0.1:18443 ssl;
+	ssl_certificate certs/site.crt;
+	ssl_certificate_key certs/site.key;
+}
+END
+	awk -v dir="$1/sites" -v version="$1" 'BEGIN {
+		for (i = 1; i <= 250; i++) {
+			file = sprintf("%s/%s%03d.conf", dir, i % 10 ? "site" : version, i)
+			printf "server { listen 127.0.0.1:18080; server_name %s-%d.example; }\n", version, i >file
+			close(file)
+		}
+	}'
+	if command -v openssl >/dev/null; then
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 -subj "/CN=$1.example" \
+			-keyout "$1/certs/site.key" -out "$1/certs/site.crt" 2>/dev/null
+	else
+		# no key of a kind, but the two still belong together
+		echo "$1" >"$1/certs/site.key" && cksum <"$1/certs/site.key" >"$1/certs/site.crt"
+	fi
+}
+
+# The validator: nginx itself, or what matters most of what it would look at
+write_validator() {
+	if command -v nginx >/dev/null && command -v openssl >/dev/null; then
+		validator='nginx -t'
+		echo "exec nginx -t -q -e stderr -p \"\$1\" -c nginx.conf -g 'pid $PWD/nginx.pid;'" >validate
+		return
+	fi
+	validator='sh validate'
+	cat >validate <<'END'
+cd "$1" && cat $(sed -n 's/.*include \(.*\);/\1/p' nginx.conf) >/dev/null || exit 1
+if command -v openssl >/dev/null; then
+	[ "$(openssl pkey -in certs/site.key -pubout)" = "$(openssl x509 -in certs/site.crt -noout -pubkey)" ]
+else
+	[ "$(cksum <certs/site.key)" = "$(cat certs/site.crt)" ]
+fi
+END
+}
+
+# commit_tree VERSION: exec, so that what is killed is commit-txn itself
+commit_tree() {
+	exec commit-txn apply -q -C site --mirror --from="$1" --validate="sh '$PWD/validate' \"\$1\""
+}
+
+# is_now VERSION: site is that version, every byte of it
+is_now() {
+	diff -r -x .commit "$1" site >/dev/null
+}
+
+show_tree() {
+	total=$died kills=$((kills / 10))
+	headline "7. A web server's configuration replaced as one commit, killed $kills times"
+	# the saves before have left files with some of the names that are needed here
+	if ! mkdir web || ! cd web; then give_up 'mkdir web'; fi
+	if ! site version-a || ! site version-b; then give_up 'making the configuration'; fi
+	write_validator
+	cp -R version-a site
+	commit-txn init -q -C site || give_up 'commit-txn init'
+	printf '        %s files: nginx.conf, conf.d, sites, a certificate and its key; the validator: %s\n' \
+		"$(find site -name .commit -prune -o -type f -print | wc -l)" "$validator"
+
+	cp -R version-b wrong && cp version-a/certs/site.key wrong/certs/site.key
+	(commit_tree wrong) 2>message
+	status=$?
+	if [ "$status" -ne 4 ] || ! is_now version-a; then
+		cat message >&2
+		give_up "a key that does not fit: status $status"
+	fi
+	good 'commit-txn apply --mirror --from=wrong      (its key does not fit: refused, nothing changed; it says:)'
+	cut -c 1-110 message | sed 's/^/          /'
+	kill_commits
+}
+
+kill_commits() {
+	begin=$(cut -d ' ' -f 1 /proc/uptime)
+	for version in version-b version-a version-b version-a; do
+		(commit_tree "$version") 2>message || { cat message >&2; give_up 'commit-txn apply'; }
+	done
+	end=$(cut -d ' ' -f 1 /proc/uptime)
+	duration=$(awk -v b="$begin" -v e="$end" 'BEGIN { printf "%.5f", (e - b) / 4 }')
+	printf '        one commit takes about %s s, validator and all; then commit-recover runs\n        ' "$duration"
+
+	from='version-a' to='version-b' died=0 old=0 new=0 mixed=0
+	# random, but around the moment of the commit: later after an old tree, earlier after a new one
+	moments $((kills * 10)) 1 >schedule
+	aim=$duration factor=1
+	while [ "$died" -lt "$kills" ] && read -r random <&3; do
+		aim=$(awk "BEGIN { printf \"%.5f\", $aim * $factor }")
+		kill_commit "$(awk "BEGIN { printf \"%.5f\", $aim * (0.8 + 0.4 * $random) }")"
+	done 3<schedule
+	printf '\n        %d killed: all old %d times (.), all new %d times (+), anything else never\n' "$died" "$old" "$new"
+	printf '        %d of them among the renames, the tree half old and half new (in brackets): recovery finished those\n' "$mixed"
+	[ "$died" -gt 0 ] || give_up 'no kill came in time'
+	good 'all of the tree or nothing of it'
+}
+
+committed() {
+	factor=0.92
+	swap=$from from=$to to=$swap
+}
+
+# kill_commit SECONDS: a commit of $to over $from, killed after that time
+kill_commit() {
+	(commit_tree "$to") 2>/dev/null &
+	victim=$!
+	sleep "$1"
+	kill -9 "$victim" 2>/dev/null
+	wait "$victim" 2>/dev/null
+	if [ $? -ne 137 ]; then
+		committed
+		return
+	fi
+	died=$((died + 1)) sign='%s'
+	if ! is_now "$from" && ! is_now "$to"; then
+		mixed=$((mixed + 1)) sign='(%s)'
+	fi
+	commit-recover -q --repaired-ok site >message 2>&1 || { cat message >&2; give_up 'commit-recover site'; }
+	# shellcheck disable=SC2059 # the sign is the format
+	if is_now "$to"; then
+		new=$((new + 1))
+		printf "$sign" +
+		committed
+	elif is_now "$from"; then
+		old=$((old + 1)) factor=1.08
+		printf "$sign" .
+	else
+		trap - EXIT
+		give_up "neither old nor new: $PWD/site is kept"
+	fi
+}
+
 next_steps() {
 	headline 'Done'
 	cat <<END
-  $saves saves, $died of them killed: each was wholly there or not at all.
+  $saves saves and the commits of a tree, killed $((total + died)) times: each was wholly there or not at all.
 
   Install it:          sudo make -C $build_dir install && sudo ldconfig
   Use it:              commit-save FILE -- COMMAND [ARGUMENT]...
   Read on:             man $source_dir/man/commit-save.1
+                       man $source_dir/man/commit-txn.1
                        man $source_dir/man/libcommit.7   what is promised, and what is not
   Run all its tests:   sh tests/run.sh
 
@@ -259,4 +412,5 @@ collect_files
 show_saves
 kill_saves
 show_recovery
+show_tree
 next_steps

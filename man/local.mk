@@ -8,5 +8,6 @@ dist_man_MANS += \
 	man/commit-txn.1 \
 	man/commit_recover_scan.3 \
 	man/commit_save_open.3 \
+	man/commit_txn_begin.3 \
 	man/libcommit.3 \
 	man/libcommit.7

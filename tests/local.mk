@@ -22,7 +22,9 @@ lint_tests = \
 # Each is tests/unit/test-MODULE.c, compiled and linked alike.
 unit_tests = \
 	tests/unit/test-backup \
+	tests/unit/test-beneath \
 	tests/unit/test-bytes \
+	tests/unit/test-change \
 	tests/unit/test-copy \
 	tests/unit/test-copy-part \
 	tests/unit/test-digest \
@@ -44,6 +46,7 @@ unit_tests = \
 	tests/unit/test-log-walk \
 	tests/unit/test-meta \
 	tests/unit/test-name \
+	tests/unit/test-publish \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
 	tests/unit/test-save \
@@ -54,9 +57,20 @@ unit_tests = \
 	tests/unit/test-save-walk \
 	tests/unit/test-stage \
 	tests/unit/test-stage-name \
+	tests/unit/test-store \
 	tests/unit/test-sys \
 	tests/unit/test-target \
-	tests/unit/test-token
+	tests/unit/test-token \
+	tests/unit/test-txn \
+	tests/unit/test-txn-chain \
+	tests/unit/test-txn-content \
+	tests/unit/test-txn-hostile \
+	tests/unit/test-txn-index \
+	tests/unit/test-txn-mounts \
+	tests/unit/test-txn-ops \
+	tests/unit/test-txn-store \
+	tests/unit/test-view \
+	tests/unit/test-view-plan
 
 # Against the tools as they are installed
 cli_tests = \
@@ -78,32 +92,47 @@ fault_tests = \
 	tests/cli/commit-recover-inplace.bats \
 	tests/cli/commit-save-inplace.bats \
 	tests/cli/commit-save-usage.bats \
-	tests/cli/save-concurrency.bats
+	tests/cli/commit-txn-history.bats \
+	tests/cli/commit-txn-init.bats \
+	tests/cli/commit-txn-undo.bats \
+	tests/cli/save-concurrency.bats \
+	tests/cli/store-check.bats \
+	tests/cli/store-flush.bats \
+	tests/cli/store-hostile.bats \
+	tests/cli/store-modes.bats \
+	tests/cli/store-readers.bats \
+	tests/cli/store-recover.bats
 
 # The same, and ACLs and JSON are a part of it
 acl_tests = \
 	tests/cli/commit-recover.bats \
 	tests/cli/save-metadata.bats \
 	tests/cli/save-pitfalls-01-15.bats \
-	tests/cli/save-pitfalls-16-30.bats
+	tests/cli/save-pitfalls-16-30.bats \
+	tests/cli/txn-pitfalls-31-53.bats
 
 # Every call failing in turn, which takes its time
 walk_tests = \
-	tests/fault/walk.sh
+	tests/fault/txn-walk.sh \
+	tests/fault/walk.sh \
+	tests/storm/storm.sh
 
 # On file systems of their own, on loop devices
 fs_tests = \
+	tests/fs/flushes.bats \
 	tests/fs/matrix.bats \
 	tests/fs/mounts.bats \
 	tests/fs/power.bats \
-	tests/fs/space.bats
+	tests/fs/space.bats \
+	tests/fs/txn-mounts.bats \
+	tests/fs/txn-room.bats
 
 # What make distcheck is content with; what is worth testing again when it is built
 # by another compiler or with sanitizers; and everything
-quick_tests = $(lint_tests) $(unit_programs) $(cli_tests)
+quick_tests = $(lint_tests) $(unit_programs)
 product_tests = $(unit_programs) $(cli_tests) $(fault_tests) $(acl_tests)
 # musl-gcc has no libacl and no jansson
-musl_tests = $(unit_programs) $(cli_tests) $(fault_tests)
+musl_tests = $(unit_programs) $(cli_tests)
 bats_tests = $(cli_tests) $(fault_tests) $(acl_tests) $(walk_tests) $(fs_tests)
 
 if HAVE_CMOCKA
@@ -120,6 +149,8 @@ check_LTLIBRARIES += tests/unit/libsupport.la
 endif
 tests_unit_libsupport_la_SOURCES = \
 	tests/unit/killed.c tests/unit/killed.h \
+	tests/unit/txn-support.c tests/unit/txn-support.h \
+	tests/unit/view-support.c tests/unit/view-support.h \
 	tests/unit/log-support.c tests/unit/log-support.h \
 	tests/unit/support.c tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
@@ -129,6 +160,7 @@ tests_unit_test_log_stranger_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_txn_content_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
 # A real log for the manual's tests
@@ -139,10 +171,14 @@ tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 # The tools again, linked with the fault seam
 if WITH_TOOLS
 check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/commit-txn
-check_PROGRAMS += tests/fault/walk
+check_PROGRAMS += tests/fault/walk tests/fault/txn-walk tests/fault/txn-logged
 endif
 
 tests_fault_walk_SOURCES = \
+	tests/fault/faults.c \
+	tests/fault/faults.h \
+	tests/fault/pool.c \
+	tests/fault/pool.h \
 	tests/fault/judge.c \
 	tests/fault/order.c \
 	tests/fault/recovery.c \
@@ -154,9 +190,49 @@ tests_fault_walk_SOURCES = \
 	tests/fault/world.c
 tests_fault_walk_LDADD =
 
+# The same over transactions
+tests_fault_txn_walk_SOURCES = \
+	tests/fault/faults.c \
+	tests/fault/faults.h \
+	tests/fault/pool.c \
+	tests/fault/pool.h \
+	tests/fault/txn-judge.c \
+	tests/fault/txn-order.c \
+	tests/fault/txn-scenarios.c \
+	tests/fault/txn-steps.c \
+	tests/fault/txn-tree.c \
+	tests/fault/txn-walk.c \
+	tests/fault/txn-walk.h \
+	tests/fault/walk.h \
+	tests/fault/world.c
+tests_fault_txn_walk_LDADD =
+
+tests_fault_txn_logged_SOURCES = tests/fault/txn-logged.c
+tests_fault_txn_logged_LDADD = src/lib/libcommit-fault.la
+
+# Random transactions, killed at random
+if WITH_TOOLS
+check_PROGRAMS += tests/storm/storm
+endif
+tests_storm_storm_SOURCES = \
+	tests/storm/storm.c \
+	tests/storm/storm.h \
+	tests/storm/storm-chain.c \
+	tests/storm/storm-crowd.c \
+	tests/storm/storm-model.c \
+	tests/storm/storm-run.c
+tests_storm_storm_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_storm_storm_LDADD = src/lib/libcommit-fault.la
+
+# Ten minutes of it, half of that on the disk
+storm: $(check_PROGRAMS)
+	$(AM_TESTS_ENVIRONMENT) tests/storm/storm --seconds=300 $(LC_STORM)
+	$(AM_TESTS_ENVIRONMENT) tests/storm/storm --seconds=300 --dir=. $(LC_STORM)
+
 # Everything, also what make check leaves out
 fault-full: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
+	$(AM_TESTS_ENVIRONMENT) tests/fault/txn-walk --full $(LC_WALK)
 
 tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
 
@@ -224,14 +300,18 @@ SH_LOG_COMPILER = $(SHELL)
 BATS_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/tap/bats.sh
 
 include tests/bench/local.mk
+include tests/fuzz/local.mk
+include tests/crash/local.mk
 
 EXTRA_DIST += \
 	$(lint_tests) \
 	$(bats_tests) \
 	tests/fs/fs.bash \
 	tests/fs/matrix.bash \
+	tests/fs/txn-mounts.bash \
 	tests/cli/helper.bash \
 	tests/cli/options-helper.bash \
+	tests/cli/store-helper.bash \
 	tests/cli/txn-helper.bash \
 	tests/install/example.c \
 	tests/lint/lint.sh \
@@ -247,7 +327,9 @@ EXTRA_DIST += \
 	tests/run.d/asan.sh \
 	tests/run.d/check.sh \
 	tests/run.d/coverage.sh \
+	tests/run.d/crash.sh \
 	tests/run.d/distcheck.sh \
+	tests/run.d/fuzz.sh \
 	tests/run.d/musl.sh \
 	tests/run.d/valgrind.sh \
 	tests/tap/bats.sh \
@@ -282,9 +364,9 @@ check-musl:
 mutants:
 	$(SHELL) $(top_srcdir)/tests/mutants/save.sh
 
-.PHONY: fault-full check-musl coverage coverage-report mutants
+.PHONY: fault-full storm check-musl coverage coverage-report mutants
 
 CLEANFILES += coverage.txt
 clean-local:
-	-rm -rf sanitizer musl
+	-rm -rf sanitizer musl crash-report
 	-find . -name '*.gc??' -name '*.gc[dn][ao]' -exec rm -f {} +

@@ -7,7 +7,9 @@
 #     musl       a musl build and the tests that it can run
 #     analysis   cppcheck, clang-tidy, shellcheck, mandoc -Tlint
 #     valgrind   unit tests and the tools' main paths under memcheck
+#     fuzz       the fuzz targets' corpora and twenty seconds of new inputs
 #     distcheck  a release is made, unpacked, built, tested and removed again
+#     crash      power cuts on recorded disks, for LC_CRASH_SECONDS (240)
 #     coverage   lines of src/lib that ran; below 90 % is a failure
 #
 # Without arguments all of them. The last line is always
@@ -20,12 +22,14 @@ set -u
 source_dir=$(cd "${0%/*}/.." && pwd) || exit 1
 run_dir=${LC_RUN_DIR:-$source_dir/build/run}
 all_stages='check asan musl analysis valgrind distcheck coverage'
+# Only when they are named: they are not complete yet, and take their time.
+more_stages='fuzz crash'
 
 for stage in "$@"; do
-	case " $all_stages " in
+	case " $all_stages $more_stages " in
 	*" $stage "*) ;;
 	*)
-		echo "run.sh: unknown stage '$stage'; there are: $all_stages" >&2
+		echo "run.sh: unknown stage '$stage'; there are: $all_stages $more_stages" >&2
 		exit 2
 		;;
 	esac
@@ -36,7 +40,7 @@ mkdir -p "$run_dir" && cd "$run_dir" || exit 1
 packages_log=$run_dir/packages.log && . "$source_dir/contrib/packages.sh"
 # shellcheck source=tests/run.d/lib.sh
 . "$source_dir/tests/run.d/lib.sh"
-for stage in $all_stages; do
+for stage in $all_stages $more_stages; do
 	# shellcheck source=/dev/null
 	. "$source_dir/tests/run.d/$stage.sh"
 done

@@ -167,8 +167,9 @@ static int leave(struct reader *reader, struct commit_error *err)
 static bool is_store(const char *path)
 {
 	const char *slash = strrchr(path, '/');
+	const char *name = slash != NULL ? slash + 1 : path;
 
-	return strcmp(slash != NULL ? slash + 1 : path, ".commit") == 0;
+	return strcmp(name, ".commit") == 0 || strncmp(name, ".commit-stage-", 14) == 0;
 }
 
 /* After next_header: goes into a directory, and finds second names of a file. */

@@ -59,7 +59,7 @@ struct reader_entry {
 int reader_open_archive(struct reader **opened, const char *name, int cancel_fd,
                         struct commit_error *err);
 
-/* All below a directory, itself included as "."; no name ".commit". */
+/* All below a directory, itself included as "."; no name ".commit" or ".commit-stage-...". */
 int reader_open_tree(struct reader **opened, const char *directory, struct commit_error *err);
 
 /*

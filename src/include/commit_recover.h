@@ -14,6 +14,16 @@
  * it is ours and dead; REPLAY removes it or finishes the edit. What is not
  * proven is reported and left alone. Killed at any point it may be run again.
  *
+ * COMMIT_RECOVER_CHECK asks instead whether what libcommit keeps is whole. The
+ * four invariants of a file system, read for stores, logs, stages and names:
+ *
+ *     1  nothing is used for two purposes        a breach is a disaster
+ *     2  everything starts initialised and whole a breach is a disaster
+ *     3  what is referred to exists              a breach is a disaster
+ *     4  what exists is referred to, or live     a breach is a leak
+ *
+ * A commit that a crash has interrupted is no breach: that is what logs are for.
+ *
  * Ownership: findings passed to the callback are valid during the call only.
  * Threads: scans of different trees may run side by side; two scans of one
  * tree exclude each other file by file through locks.
@@ -34,13 +44,16 @@ extern "C" {
 #define COMMIT_RECOVER_TREE (1u << 0)    /* descend into directories */
 #define COMMIT_RECOVER_ONE_FS (1u << 1)  /* do not cross mounts */
 #define COMMIT_RECOVER_DRY_RUN (1u << 2) /* decide only */
+#define COMMIT_RECOVER_CHECK (1u << 3)   /* report breaches only, change nothing */
+#define COMMIT_RECOVER_LIST (1u << 4)    /* report transactions only, change nothing */
 
 enum commit_finding_kind {
 	COMMIT_FOUND_STAGED,    /* staged file of a save that never committed */
 	COMMIT_FOUND_STAGE_DIR, /* directory in which a validator saw one */
 	COMMIT_FOUND_IN_PLACE,  /* journal of an unfinished in-place edit */
 	COMMIT_FOUND_TXN,       /* transaction in a store */
-	COMMIT_FOUND_STORE      /* store that could not be looked into */
+	COMMIT_FOUND_STORE,     /* store that could not be looked into; or a part of one */
+	COMMIT_FOUND_FILE       /* file of a tree */
 };
 
 enum commit_decision {
@@ -50,7 +63,11 @@ enum commit_decision {
 	COMMIT_DECIDE_FOREIGN,      /* belongs to another user: left alone */
 	COMMIT_DECIDE_REMOVE,       /* ours and dead: removed */
 	COMMIT_DECIDE_ROLL_FORWARD, /* edit was committed: finished */
-	COMMIT_DECIDE_CONFLICT      /* edited by others since: a person decides */
+	COMMIT_DECIDE_CONFLICT,     /* edited by others since: a person decides */
+	COMMIT_DECIDE_TAKE_BACK,    /* committed, and a person wants it back: done */
+	COMMIT_DECIDE_BESIDE,       /* in the way of a resolution: now beside its path */
+	COMMIT_DECIDE_LEAK,         /* breach: room that nobody will use or free */
+	COMMIT_DECIDE_DISASTER      /* breach: content is lost, or may get lost */
 };
 
 struct commit_finding {
@@ -70,6 +87,8 @@ struct commit_finding {
 	int64_t age;
 	uint64_t size;
 	uid_t owner;
+	/* of a breach: 1 to 4; else 0 */
+	int invariant;
 };
 
 struct commit_recover_options {
@@ -78,6 +97,14 @@ struct commit_recover_options {
 	unsigned flags;
 	/* seconds; younger findings are left alone; default 0 */
 	int64_t older_than;
+	/*
+	 * What a person has decided about one transaction, by its id; nothing else
+	 * is done then. NULL: nothing. committed: ours is published, and what others
+	 * have put in its way goes beside it. aborted: an open one is dropped, a
+	 * committed one is taken back by a new one.
+	 */
+	const char *resolve;
+	enum { COMMIT_RESOLVE_COMMIT, COMMIT_RESOLVE_ABORT } take;
 	/* a further directory of in-place journals; NULL: the default one */
 	const char *journal_dir;
 	/* a descriptor that becomes readable to cancel; default -1 */
@@ -95,6 +122,8 @@ struct commit_recover_totals {
 	uint64_t repaired;  /* carried out */
 	uint64_t failed;    /* could not be carried out, or not read */
 	uint64_t conflicts; /* a person must decide */
+	uint64_t leaks;     /* breaches of the fourth invariant */
+	uint64_t disasters; /* breaches of the others */
 };
 
 COMMIT_API void commit_recover_options_init(struct commit_recover_options *opt);
@@ -108,7 +137,12 @@ COMMIT_API void commit_recover_options_init(struct commit_recover_options *opt);
  * Returns 0 when all findings could be dealt with, also when there were some.
  * Errors: COMMIT_ECONFLICT (a person must decide), COMMIT_EPENDING (a finding
  * could not be finished), COMMIT_EFAILED (path cannot be read),
- * COMMIT_ECANCELED. *err tells of the first and gravest.
+ * COMMIT_ECANCELED. *err tells of the first and gravest. CHECK: COMMIT_ECONFLICT
+ * for a disaster; leaks are in the totals only.
+ *
+ * resolve: COMMIT_EREFUSED, COMMIT_EBUSY as well; found is called for what was
+ * put beside its path and then for the transaction. One that has ended, or that
+ * nobody has heard of, is no error, and not found.
  */
 COMMIT_API int commit_recover_scan(const char *path, const struct commit_recover_options *opt,
                                    struct commit_recover_totals *totals, struct commit_error *err);

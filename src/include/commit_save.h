@@ -216,7 +216,8 @@ COMMIT_API int commit_save_finish(struct commit_save *save, struct commit_error 
  * Errors: COMMIT_EFAILED (the rename did not happen: EBUSY for a mount point,
  * EXDEV, EROFS, EACCES, ...), COMMIT_EREFUSED (the file changed under a
  * conditional save: theirs stays), COMMIT_EPENDING, COMMIT_EUNDECIDED (in place:
- * the flush that commits the journal failed), COMMIT_ECONFLICT.
+ * the flush that commits the journal failed; else: what a conditional save has
+ * exchanged out could not be put back), COMMIT_ECONFLICT.
  */
 COMMIT_API int commit_save_commit(struct commit_save *save, struct commit_save_result *result,
                                   struct commit_error *err);

@@ -84,6 +84,43 @@ COMMIT_API void commit_store_options_init(struct commit_store_options *opt);
 COMMIT_API int commit_store_open(struct commit_store **store, const char *root, unsigned flags,
                                  const struct commit_store_options *opt, struct commit_error *err);
 COMMIT_API void commit_store_close(struct commit_store *store);
+
+/* What a bound on the old versions that history keeps is in. */
+enum commit_bound {
+	COMMIT_BOUND_SAME, /* the store's own, which is at first: none are kept */
+	COMMIT_BOUND_COUNT,
+	COMMIT_BOUND_SECONDS,
+	COMMIT_BOUND_BYTES
+};
+
+/* Bits of commit_store_layout.flags */
+#define COMMIT_LAYOUT_GROUP (1u << 0) /* the group of root may commit and recover */
+
+struct commit_store_layout {
+	/* set by commit_store_layout_init; do not change */
+	size_t size;
+	unsigned flags;
+	/*
+	 * where the store's content lies; NULL: in `.commit` itself. On the file
+	 * system of root, not below it; made if only its last component is missing.
+	 */
+	const char *directory;
+	/* old versions of the last `keep` commits, seconds, or bytes; 0: none */
+	enum commit_bound bound;
+	uint64_t keep;
+};
+
+COMMIT_API void commit_store_layout_init(struct commit_store_layout *layout);
+
+/*
+ * Makes the store of the tree at root, as layout says. Of one that is there
+ * already the bound is changed, if layout has one; anything else must agree.
+ * Errors: as commit_store_open; COMMIT_EFAILED with EXDEV (directory on another
+ * file system), ENOTEMPTY, EEXIST (a store that is laid out otherwise).
+ */
+COMMIT_API int commit_store_create(const char *root, const struct commit_store_layout *layout,
+                                   const struct commit_store_options *opt,
+                                   struct commit_error *err);
 /* The absolute path of the root; valid until close. */
 COMMIT_API const char *commit_store_root(const struct commit_store *store);
 
@@ -99,6 +136,13 @@ COMMIT_API int commit_store_share(const char *root, const struct commit_store_op
 
 /* Bits of commit_txn_options.flags */
 #define COMMIT_TXN_KEEP (1u << 0) /* outlives the process: others may resume it */
+/*
+ * Small new contents that are in memory ride in the log with the commit record:
+ * it is durable sooner, and all is written twice. Has no effect with KEEP, nor
+ * when something else than such files is new: contents of more than 16 KiB,
+ * directories, links, files that replace one with extended attributes.
+ */
+#define COMMIT_TXN_LOG_CONTENTS (1u << 1)
 
 struct commit_txn_options {
 	size_t size;
@@ -107,6 +151,12 @@ struct commit_txn_options {
 	pid_t owner;
 	/* seconds after which recovery aborts it; default 86400 */
 	int64_t ttl;
+	/*
+	 * called during commit as soon as the commit record is durable: from here
+	 * on no crash takes it back. NULL: nobody wants to know
+	 */
+	void (*committed)(void *context);
+	void *context;
 };
 
 COMMIT_API void commit_txn_options_init(struct commit_txn_options *opt);
@@ -157,7 +207,8 @@ enum commit_kind {
 
 /*
  * Tells what stands at path, and, if real is not NULL, under which path
- * relative to the root it can be read now (staged content lies in .commit).
+ * relative to the root it can be read now (staged content lies in .commit;
+ * the path is absolute if the store's directory is another one).
  */
 COMMIT_API int commit_txn_look(struct commit_txn *txn, const char *path, enum commit_kind *kind,
                                char *real, size_t size, struct commit_error *err);
@@ -191,12 +242,37 @@ struct commit_txn_info {
 	uid_t user;
 	uint64_t files;
 	uint64_t bytes;
+	/* place in the order of commits, from 1 on; 0: not known */
+	uint64_t sequence;
+	/* commit_store_history: its old versions are there, undo is possible */
+	int kept;
+	/* the commit that this one has taken back; "": none */
+	char undoes[COMMIT_TXN_ID_SIZE];
 };
 
 /* Open ones; committed ones that the log still holds, oldest first. */
 COMMIT_API int commit_store_list(struct commit_store *store,
                                  int (*found)(void *context, const struct commit_txn_info *info),
                                  void *context, struct commit_error *err);
+
+/*
+ * What was committed, in the order of commits, also if the log does not hold it
+ * any more: some thousands. Those that are not published to the end come last.
+ */
+COMMIT_API int commit_store_history(struct commit_store *store,
+                                    int (*found)(void *context,
+                                                 const struct commit_txn_info *info),
+                                    void *context, struct commit_error *err);
+
+/*
+ * Gives the transaction the operations that take back the commit id: content,
+ * metadata, names, links, directories are as before. It must be new, without
+ * COMMIT_TXN_KEEP, and is committed, and can be taken back, like any other.
+ * Errors: COMMIT_EREFUSED: a path is not what the commit has left (err->path);
+ * COMMIT_EFAILED: ENOENT, there is no such commit; ENODATA, its old versions
+ * were not kept, or not so long; COMMIT_EUSAGE.
+ */
+COMMIT_API int commit_txn_undo(struct commit_txn *txn, const char *id, struct commit_error *err);
 
 #ifdef __cplusplus
 }

@@ -7,7 +7,6 @@
 #include "error.h"
 #include "sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,30 +52,30 @@ static unsigned long number_of(const char *entry, const char *name)
 	return errno == 0 && strcmp(end, "~") == 0 ? number : 0;
 }
 
+struct numbers {
+	const char *name;
+	unsigned long highest;
+};
+
+static int note_number(void *context, const char *name)
+{
+	struct numbers *numbers = context;
+	unsigned long number = number_of(name, numbers->name);
+
+	if (number > numbers->highest)
+		numbers->highest = number;
+	return 0;
+}
+
 /* The highest number among the backups of name; 0 if there is none. */
 static int highest_number(const struct lc_place *place, unsigned long *highest)
 {
-	int fd = lc_sys_open(place->fd, ".", O_RDONLY | O_DIRECTORY);
-	struct dirent *entry;
-	unsigned long number;
-	DIR *dir;
+	struct numbers numbers = {place->name, 0};
+	int rc = lc_dir_each(lc_sys_open(place->fd, ".", O_RDONLY | O_DIRECTORY), note_number,
+	                     &numbers);
 
-	*highest = 0;
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		lc_sys_drop(&fd);
-		return -ENOMEM;
-	}
-	while ((entry = readdir(dir))) {
-		number = number_of(entry->d_name, place->name);
-		if (number > *highest)
-			*highest = number;
-	}
-	lc_sys_forget(fd);
-	closedir(dir);
-	return 0;
+	*highest = numbers.highest;
+	return rc;
 }
 
 int lc_backup_choose(struct lc_backup *backup, const struct lc_place *place)

@@ -8,7 +8,70 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Directories that lie elsewhere; few, and most of the time none. */
+struct binding {
+	struct binding *next;
+	int root;
+	int home;
+	size_t length;
+	char name[NAME_MAX + 1];
+};
+
+static struct binding *bindings;
+static pthread_mutex_t bindings_lock = PTHREAD_MUTEX_INITIALIZER;
+
+int lc_beneath_bind(int root, const char *name, int home)
+{
+	struct binding *binding = calloc(1, sizeof *binding);
+
+	if (!binding)
+		return -ENOMEM;
+	binding->root = root;
+	binding->home = home;
+	binding->length = strlen(name);
+	memcpy(binding->name, name, binding->length);
+	pthread_mutex_lock(&bindings_lock);
+	binding->next = bindings;
+	bindings = binding;
+	pthread_mutex_unlock(&bindings_lock);
+	return 0;
+}
+
+void lc_beneath_unbind(int root)
+{
+	struct binding **at, *gone = NULL;
+
+	pthread_mutex_lock(&bindings_lock);
+	for (at = &bindings; *at; at = &(*at)->next)
+		if ((*at)->root == root) {
+			gone = *at;
+			*at = gone->next;
+			break;
+		}
+	pthread_mutex_unlock(&bindings_lock);
+	free(gone);
+}
+
+/* Where path is to be looked up; *root and *path become that. */
+static void follow_binding(int *root, const char **path)
+{
+	const struct binding *at;
+
+	pthread_mutex_lock(&bindings_lock);
+	for (at = bindings; at; at = at->next)
+		if (at->root == *root && strncmp(*path, at->name, at->length) == 0 &&
+		    ((*path)[at->length] == '/' || (*path)[at->length] == '\0'))
+			break;
+	if (at) {
+		*root = at->home;
+		*path += at->length + ((*path)[at->length] == '/');
+	}
+	pthread_mutex_unlock(&bindings_lock);
+}
 
 int lc_beneath_valid(const char *path)
 {
@@ -55,10 +118,11 @@ int lc_beneath_open(int root, const char *path, int flags)
 {
 	int fd;
 
+	if (*path != '\0' && !lc_beneath_valid(path))
+		return -EINVAL;
+	follow_binding(&root, &path);
 	if (*path == '\0')
 		return lc_sys_open(root, ".", flags);
-	if (!lc_beneath_valid(path))
-		return -EINVAL;
 	fd = lc_sys_open_beneath(root, path, flags | O_NOFOLLOW, 0);
 	return fd == -ENOSYS || fd == -EPERM ? walk(root, path, flags) : fd;
 }
@@ -67,6 +131,7 @@ void lc_beneath_init(struct lc_beneath_cache *cache, int root)
 {
 	cache->root = root;
 	cache->fd = -1;
+	cache->fresh = 0;
 	cache->path[0] = '\0';
 }
 
@@ -95,6 +160,7 @@ int lc_beneath_parent(struct lc_beneath_cache *cache, const char *path, const ch
 	memcpy(cache->path, path, length);
 	cache->path[length] = '\0';
 	cache->fd = lc_beneath_open(cache->root, cache->path, O_PATH | O_DIRECTORY);
+	cache->fresh = 1;
 	return cache->fd;
 }
 

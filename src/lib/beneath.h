@@ -22,6 +22,14 @@ int lc_beneath_valid(const char *path);
 int lc_beneath_open(int root, const char *path, int flags);
 
 /*
+ * The directory name of root may lie elsewhere: from now on what is looked up
+ * below it is looked up below home, which stays as confined. Both descriptors
+ * must stay open until the binding is undone. 0 or -ENOMEM. Thread-safe.
+ */
+int lc_beneath_bind(int root, const char *name, int home);
+void lc_beneath_unbind(int root);
+
+/*
  * A directory that was opened last, because neighbours are asked for together.
  * init, then any number of parent, then release. The descriptor that parent
  * gives belongs to the cache and lives until the next call.
@@ -29,6 +37,8 @@ int lc_beneath_open(int root, const char *path, int flags);
 struct lc_beneath_cache {
 	int root;
 	int fd;
+	/* set to 1 whenever the directory is opened */
+	int fresh;
 	char path[4096];
 };
 

@@ -76,6 +76,11 @@ static unsigned char *append(unsigned char *to, const void *bytes, uint32_t leng
 	return to + length;
 }
 
+int lc_change_is_step(const struct lc_change *c)
+{
+	return c->type != LC_CHANGE_MOUNT && c->type != LC_CHANGE_WAS;
+}
+
 int lc_change_encode(const struct lc_change *c, unsigned char **payload, uint32_t *length)
 {
 	uint32_t path = length_of(c->path), place = length_of(c->place);
@@ -121,13 +126,28 @@ static char *take_string(const unsigned char **from, uint32_t length)
 
 static int known(uint32_t type)
 {
-	return (type >= LC_CHANGE_TAKE && type <= LC_CHANGE_META) ||
+	return (type >= LC_CHANGE_TAKE && type <= LC_CHANGE_CONTENT) || type == LC_CHANGE_STAGED ||
+	       type == LC_CHANGE_MOUNT || type == LC_CHANGE_WAS || type == LC_CHANGE_UNSET ||
 	       (type >= LC_OPERATION_PUT && type <= LC_OPERATION_META);
 }
 
 static int has_place(enum lc_change_type type)
 {
-	return type != LC_CHANGE_META && type != LC_OPERATION_META && type != LC_OPERATION_REMOVE;
+	switch (type) {
+	case LC_CHANGE_TAKE:
+	case LC_CHANGE_PUT:
+	case LC_OPERATION_PUT:
+	case LC_OPERATION_MOVE:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* Others may have one. */
+static int good_place(const struct lc_change *c)
+{
+	return (!has_place(c->type) && !c->place[0]) || lc_beneath_valid(c->place);
 }
 
 static int decode_strings(const unsigned char *p, struct lc_change *c)
@@ -136,10 +156,10 @@ static int decode_strings(const unsigned char *p, struct lc_change *c)
 	uint32_t attribute = lc_get_le32(p + AT_ATTRIBUTE_LENGTH);
 
 	c->path = take_string(&next, lc_get_le32(p + AT_PATH_LENGTH));
-	if (!c->path || !lc_beneath_valid(c->path))
+	if (!c->path || (!lc_beneath_valid(c->path) && (c->type != LC_CHANGE_MOUNT || *c->path)))
 		return -EBADMSG;
 	c->place = take_string(&next, lc_get_le32(p + AT_PLACE_LENGTH));
-	if (!c->place || (has_place(c->type) && !lc_beneath_valid(c->place)))
+	if (!c->place || !good_place(c))
 		return -EBADMSG;
 	if (attribute > 0) {
 		c->attribute = take_string(&next, attribute);

@@ -22,6 +22,27 @@ enum lc_change_type {
 	/* mode, owner or an attribute of what stands at path */
 	LC_CHANGE_META = 18,
 	/*
+	 * New content of a regular file that is not staged yet: value. path: the
+	 * place that it will be staged at; place: the file whose metadata it gets,
+	 * or "": then it gets mode.
+	 */
+	LC_CHANGE_CONTENT = 19,
+	/* path: such a place; after: the object that is durable there now */
+	LC_CHANGE_STAGED = 21,
+	/*
+	 * Another mount than the root's that the commit touches: path is its
+	 * topmost directory in the tree ("": the root), whose inode is in before;
+	 * value is its file system's id; place is the stage on it. No step.
+	 */
+	LC_CHANGE_MOUNT = 22,
+	/*
+	 * mode, owner or an attribute of what stands at path, as it was before; the
+	 * first byte of the value is 0 if there was no such attribute. Not a step
+	 */
+	LC_CHANGE_WAS = 23,
+	/* an attribute of what stands at path goes */
+	LC_CHANGE_UNSET = 24,
+	/*
 	 * Operations of an open transaction, in the file of its stage: before is
 	 * what was seen on disk at path, and they are made again when the
 	 * transaction is resumed.
@@ -48,7 +69,10 @@ struct lc_change {
 	char *path;
 	/* TAKE and PUT: where the object waits, relative to the root */
 	char *place;
-	/* PUT: what is expected at path before; TAKE: what is taken */
+	/*
+	 * PUT: what is expected at path before; TAKE: what is taken; META: with a
+	 * mode, the modification time to set
+	 */
 	struct lc_identity before;
 	/*
 	 * PUT: what will stand at path; META: what stands there; TAKE: the same as
@@ -67,6 +91,9 @@ struct lc_change {
 void lc_identity_of(const struct stat *st, struct lc_identity *identity);
 /* The same version: of a regular file also its size and mtime, else its inode and type. */
 int lc_identity_same(const struct lc_identity *a, const struct lc_identity *b);
+
+/* It changes something, and is not just what the steps have to know. */
+int lc_change_is_step(const struct lc_change *change);
 
 /* Allocates *payload. 0 or -ENOMEM. */
 int lc_change_encode(const struct lc_change *change, unsigned char **payload, uint32_t *length);

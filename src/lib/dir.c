@@ -6,6 +6,7 @@
 #include "error.h"
 #include "sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -181,6 +182,42 @@ static int follow(struct walk *walk, struct lc_place *place)
 		walk->from = place->fd;
 		place->fd = -1;
 	}
+	return rc;
+}
+
+static int each_entry(DIR *dir, int (*found)(void *context, const char *name), void *context)
+{
+	struct dirent *entry;
+	int rc = 0;
+
+	while (!rc) {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			return -errno;
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			rc = found(context, entry->d_name);
+	}
+	return rc;
+}
+
+int lc_dir_each(int fd, int (*found)(void *context, const char *name), void *context)
+{
+	DIR *dir;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		rc = -errno;
+		lc_sys_drop(&fd);
+		return rc;
+	}
+	/* It is closed with the stream. */
+	lc_sys_forget(fd);
+	rc = each_entry(dir, found, context);
+	closedir(dir);
 	return rc;
 }
 

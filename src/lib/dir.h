@@ -52,6 +52,14 @@ void lc_dir_release(struct lc_place *place);
 int lc_dir_open(int dirfd, const char *path, int *readable);
 
 /*
+ * Calls found with each name in the directory but . and .., until it returns
+ * something else than 0, which is returned then; else 0, or a negative errno of
+ * reading: what cannot be read is not the end. fd, which may be a negative
+ * errno itself, is closed in any case.
+ */
+int lc_dir_each(int fd, int (*found)(void *context, const char *name), void *context);
+
+/*
  * Makes the entries of the directory durable. member is an open file in it,
  * by which the whole file system is flushed where the directory itself cannot
  * be opened for reading. Returns 0 or a negative errno; -EINVAL and

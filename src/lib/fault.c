@@ -120,7 +120,7 @@ static void trace(const char *call, int fd, const char *name)
 	if (fd < 0 || fstat(fd, &st) != 0)
 		st.st_ino = 0;
 	length = snprintf(line, sizeof line, "call %lu %s %llu %.300s\n", seam.calls, call,
-	                  (unsigned long long)st.st_ino, name ? name : "-");
+	                  (unsigned long long)st.st_ino, name && *name ? name : "-");
 	if (write(seam.trace, line, (size_t)length) != length)
 		abort();
 }
@@ -208,6 +208,7 @@ static int ask(const char *call, int fd, const char *name, size_t *length)
 
 	if (seam.see)
 		seam.see(seam.see_context, call);
+	lc_fault_before(call);
 	pthread_mutex_lock(&seam.mutex);
 	if (!seam.ready)
 		start();

@@ -24,6 +24,16 @@
  * process, and may look on: before a call a test can do what another process
  * might have done there.
  *
+ * For the power-loss rig a call or a check may be left out or come too late:
+ *
+ *     COMMIT_CRASH_MUTANT=skip:FUNCTION[:N]    flushes that FUNCTION asks for, or
+ *                                              the Nth of them in a process
+ *     COMMIT_CRASH_MUTANT=late:FUNCTION[:N]    they come after the next rename
+ *     COMMIT_CRASH_MUTANT=blind:CHECK          a digest is not looked at
+ *     COMMIT_CRASH_NOISE=FILE                  somebody flushes that file of his after
+ *                                              each change of a name
+ *     COMMIT_CRASH_SITES=FILE                  gets a line for each flush: FUNCTION
+ *
  * In other builds everything here is nothing.
  */
 #ifndef LC_FAULT_H
@@ -47,6 +57,15 @@ static inline int lc_fault(const char *call)
 {
 	return lc_fault_on(call, -1, NULL);
 }
+
+/* The function that asks for the next flush; sys.h says it. */
+void lc_fault_site(const char *function);
+/* 1: this flush is to be left out. */
+int lc_fault_skips_flush(int fd);
+/* Called before each call that asks the seam. */
+void lc_fault_before(const char *call);
+/* 1: the check of that name is to be taken as passed. */
+int lc_fault_blind(const char *check);
 
 /* Bookkeeping of descriptors; both return fd. */
 int lc_fault_opened(int fd);
@@ -77,6 +96,18 @@ static inline int lc_fault_on(const char *call, int fd, const char *name)
 static inline int lc_fault_length(const char *call, int fd, size_t *length)
 {
 	(void)call, (void)fd, (void)length;
+	return 0;
+}
+
+static inline int lc_fault_skips_flush(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+static inline int lc_fault_blind(const char *check)
+{
+	(void)check;
 	return 0;
 }
 

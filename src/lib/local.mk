@@ -16,26 +16,40 @@ libcommit_sources = \
 	src/lib/inplace.c src/lib/inplace-space.c src/lib/inplace.h \
 	src/lib/journal.c src/lib/journal.h \
 	src/lib/lock.c src/lib/lock.h \
-	src/lib/log.c src/lib/log.h src/lib/log-commit.c src/lib/log-file.c \
+	src/lib/log.c src/lib/log.h src/lib/log-check.c src/lib/log-commit.c src/lib/log-file.c \
 	src/lib/log-internal.h src/lib/log-open.c src/lib/log-read.c src/lib/log-scan.c \
 	src/lib/log-segment.c src/lib/log-super.c \
 	src/lib/meta.c src/lib/meta.h \
+	src/lib/mount.c src/lib/mount.h \
 	src/lib/name.c src/lib/name.h \
-	src/lib/publish.c src/lib/publish.h \
+	src/lib/publish.c src/lib/publish-flush.c src/lib/publish-internal.h \
+	src/lib/publish-judge.c \
+	src/lib/publish.h \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
+	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-resolve.c \
 	src/lib/recover-store.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
-	src/lib/sys.c src/lib/sys-stat.c src/lib/sys-wait.c src/lib/sys.h \
-	src/lib/store.c src/lib/store.h src/lib/store-open.c \
+	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-mount.c src/lib/sys-stat.c \
+	src/lib/sys-wait.c src/lib/sys.h \
+	src/lib/store.c src/lib/store.h src/lib/store-format.c src/lib/store-make.c \
+	src/lib/store-nest.c src/lib/store-open.c \
 	src/lib/target.c src/lib/target.h \
 	src/lib/token.c src/lib/token.h \
-	src/lib/txn.c src/lib/txn-commit.c src/lib/txn-history.c src/lib/txn-internal.h \
-	src/lib/txn-list.c src/lib/txn-ops.c src/lib/txn.h \
-	src/lib/txn-recover.c src/lib/txn-share.c src/lib/txn-stage.c \
-	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-plan.c \
+	src/lib/txn.c src/lib/txn-back.c src/lib/txn-batch.c src/lib/txn-beside.c \
+	src/lib/txn-call.h src/lib/txn-check.c src/lib/txn-commit.c src/lib/txn-content.c src/lib/txn-copy.c \
+	src/lib/txn-create.c src/lib/txn-decide.c src/lib/txn-history.c \
+	src/lib/txn-index.c src/lib/txn-internal.h src/lib/txn-keep.c src/lib/txn-keep.h \
+	src/lib/txn-life.c src/lib/txn-list.c src/lib/txn-log.c src/lib/txn-look.c src/lib/txn-meta.c src/lib/txn-modes.c \
+	src/lib/txn-mounts.c src/lib/txn-mounts-check.c src/lib/txn-mounts-orphan.c \
+	src/lib/txn-mounts-stage.c src/lib/txn-move.c src/lib/txn-note.c src/lib/txn-ops.c \
+	src/lib/txn.h src/lib/txn-prove.c src/lib/txn-prune.c src/lib/txn-recover.c src/lib/txn-relink.c \
+	src/lib/txn-resolve.c src/lib/txn-room.c src/lib/txn-share.c src/lib/txn-stage.c \
+	src/lib/txn-steps.c src/lib/txn-undo.c src/lib/txn-undo-check.c \
+	src/lib/txn-undo-copy.c src/lib/txn-was.c \
+	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-list.c src/lib/view-plan.c \
 	src/lib/view-table.c
 
 libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS)
@@ -55,6 +69,6 @@ EXTRA_DIST += \
 # The same modules with the fault seam, for tests only: linked statically, so
 # that unit tests reach what is hidden in the real library.
 check_LTLIBRARIES += src/lib/libcommit-fault.la
-src_lib_libcommit_fault_la_SOURCES = $(libcommit_sources) src/lib/fault.c
+src_lib_libcommit_fault_la_SOURCES = $(libcommit_sources) src/lib/fault.c src/lib/fault-crash.c
 src_lib_libcommit_fault_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 src_lib_libcommit_fault_la_LIBADD = $(libcommit_libs)

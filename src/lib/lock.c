@@ -16,14 +16,14 @@ int64_t lc_lock_deadline(int64_t wait_ms)
 	return lc_sys_clock_ms() + wait_ms;
 }
 
-int lc_lock_acquire(int fd, int64_t deadline, int cancel_fd)
+static int acquire(int (*lock)(int fd), int fd, int64_t deadline, int cancel_fd)
 {
 	int pause = PAUSE_FIRST_MS;
 	int64_t left;
 	int rc;
 
 	for (;;) {
-		rc = lc_sys_lock(fd);
+		rc = lock(fd);
 		if (rc != -EWOULDBLOCK && rc != -EINTR)
 			return rc;
 		left = deadline - lc_sys_clock_ms();
@@ -35,6 +35,16 @@ int lc_lock_acquire(int fd, int64_t deadline, int cancel_fd)
 		if (pause < PAUSE_MOST_MS)
 			pause *= 2;
 	}
+}
+
+int lc_lock_acquire(int fd, int64_t deadline, int cancel_fd)
+{
+	return acquire(lc_sys_lock, fd, deadline, cancel_fd);
+}
+
+int lc_lock_share(int fd, int64_t deadline, int cancel_fd)
+{
+	return acquire(lc_sys_lock_shared, fd, deadline, cancel_fd);
 }
 
 int lc_lock_unsupported(int rc)

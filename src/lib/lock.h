@@ -20,6 +20,9 @@ int64_t lc_lock_deadline(int64_t wait_ms);
  */
 int lc_lock_acquire(int fd, int64_t deadline, int cancel_fd);
 
+/* The same for a lock that others may share; an exclusive one of ours becomes shared. */
+int lc_lock_share(int fd, int64_t deadline, int cancel_fd);
+
 /* The errno says that this file system knows no locks. */
 int lc_lock_unsupported(int rc);
 

@@ -118,6 +118,14 @@ uint64_t lc_log_nonzero(const struct lc_log_image *image, uint64_t offset)
 	return end > offset ? end - offset : 0;
 }
 
+int lc_log_share(int dirfd, int fd)
+{
+	struct stat st;
+	int rc = lc_sys_fstat(dirfd, &st);
+
+	return rc || !(st.st_mode & S_IWGRP) ? rc : lc_sys_fchmod(fd, 0660);
+}
+
 int lc_log_flush_dir(int dirfd)
 {
 	int rc = lc_sys_fsync(dirfd);

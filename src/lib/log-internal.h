@@ -102,6 +102,8 @@ struct lc_log {
 	uint64_t started;
 	int flushing;
 	int failed;
+	/* the current segment is new and must be flushed before its first record */
+	int unflushed;
 	/* what a scan covers: up to this record in this segment */
 	uint64_t scan_segment;
 	uint64_t scan_last;
@@ -121,13 +123,15 @@ int lc_log_load(int dirfd, const char *name, uint64_t size, struct lc_log_image 
 void lc_log_unload(struct lc_log_image *image);
 /* How many bytes from offset on there are up to the last one that is not zero. */
 uint64_t lc_log_nonzero(const struct lc_log_image *image, uint64_t offset);
+/* Whoever may make files in the log's directory may write this one: a group, or its owner alone. */
+int lc_log_share(int dirfd, int fd);
 /* Flushes the directory where the file system knows how to. */
 int lc_log_flush_dir(int dirfd);
 
 /* log-super.c */
 int lc_super_exists(int dirfd);
-/* Appears as a whole, durably, or not at all. */
-int lc_super_create(int dirfd, const struct lc_super *super);
+/* With flush: appears as a whole, durably, or not at all. */
+int lc_super_create(int dirfd, const struct lc_super *super, int flush);
 /* The newer of the two that are good; -EBADMSG if neither is. */
 int lc_super_read(int dirfd, struct lc_super *super);
 /* Overwrites the older or damaged one and flushes. Increments the generation. */
@@ -136,12 +140,14 @@ int lc_super_write(int dirfd, struct lc_super *super);
 /* log-segment.c */
 void lc_segment_name(uint64_t number, char name[LC_LOG_NAME_SIZE]);
 /*
- * A new file of that size, all zeros, in a flushed directory; no header yet.
- * Takes the place of one that was left there; so there is none that counts.
+ * A new file of that size, all zeros, not flushed; no header yet. Takes the
+ * place of one that was left there; so there is none that counts.
  */
 int lc_segment_make(int dirfd, uint64_t number, uint64_t size, struct lc_segment *segment);
-/* Gives it its header and flushes it. */
+/* Gives it its header, which is flushed before its first record is written. */
 int lc_segment_begin(struct lc_segment *segment, uint64_t first, uint64_t previous, uint64_t epoch);
+/* Makes a new segment durable, its name included. */
+int lc_segment_flush(int dirfd, const struct lc_segment *segment);
 /*
  * Opens the segment with that number. -ENOENT: there is none. -ENODATA: it has
  * never begun. -EBADMSG: its header is damaged. A segment whose file is shorter

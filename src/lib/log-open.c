@@ -135,6 +135,8 @@ static int begin_epoch(struct reading *r)
 	if (rc)
 		return rc;
 	rc = lc_segment_begin(&next, first, r->last, log->current.epoch + 1);
+	if (!rc)
+		rc = lc_segment_flush(log->dirfd, &next);
 	if (rc) {
 		lc_sys_drop(&next.fd);
 		return rc;
@@ -260,7 +262,9 @@ int lc_log_create(int dirfd, const struct lc_log_options *options)
 	if (rc)
 		return rc;
 	rc = lc_segment_begin(&first, LC_LOG_START, 0, 1);
+	if (!rc && !options->unflushed)
+		rc = lc_segment_flush(dirfd, &first);
 	lc_sys_drop(&first.fd);
 	/* The superblocks come last: without them there is no log. */
-	return rc ? rc : lc_super_create(dirfd, &super);
+	return rc ? rc : lc_super_create(dirfd, &super, !options->unflushed);
 }

@@ -19,6 +19,7 @@
 #define MAGIC "commitSG"
 #define VERSION 1
 #define ZEROS_SIZE ((size_t)64 * 1024)
+#define ZEROS_MAX ((uint64_t)1024 * 1024)
 
 /* commit-log(5): the header is magic, version, and one record */
 enum { AT_VERSION = 8, AT_RECORD = 16, RECORD_TYPE = 2 };
@@ -49,14 +50,22 @@ static uint64_t number_of(const char *name)
 
 /*
  * Zeros ahead of use: then a commit changes no metadata of the file, and what
- * stands behind the last record is known to be nothing.
+ * stands behind the last record is known to be nothing. A segment that one
+ * large batch will fill is reserved only: it would be written twice for nothing.
  */
 static int write_zeros(int fd, uint64_t size)
 {
-	unsigned char *zeros = calloc(1, ZEROS_SIZE);
+	unsigned char *zeros;
 	off_t at = 0;
 	uint64_t left;
-	int rc = zeros ? 0 : -ENOMEM;
+	int rc = size > ZEROS_MAX ? lc_sys_reserve(fd, 0, (off_t)size) : -EOPNOTSUPP;
+
+	if (rc == 0)
+		return lc_sys_ftruncate(fd, (off_t)size);
+	if (rc != -EOPNOTSUPP && rc != -ENOSYS)
+		return rc;
+	zeros = calloc(1, ZEROS_SIZE);
+	rc = zeros ? 0 : -ENOMEM;
 
 	while (!rc && (uint64_t)at < size) {
 		left = size - (uint64_t)at;
@@ -82,9 +91,9 @@ int lc_segment_make(int dirfd, uint64_t number, uint64_t size, struct lc_segment
 	}
 	if (segment->fd < 0)
 		return segment->fd;
-	rc = write_zeros(segment->fd, size);
+	rc = lc_log_share(dirfd, segment->fd);
 	if (!rc)
-		rc = lc_log_flush_dir(dirfd);
+		rc = write_zeros(segment->fd, size);
 	if (!rc)
 		return 0;
 	lc_sys_drop(&segment->fd);
@@ -116,7 +125,13 @@ int lc_segment_begin(struct lc_segment *segment, uint64_t first, uint64_t previo
 	record.previous = previous;
 	record.position = record.durable = first;
 	lc_record_seal(head + AT_RECORD, &record);
-	rc = lc_copy_bytes(segment->fd, &at, head, sizeof head);
+	return lc_copy_bytes(segment->fd, &at, head, sizeof head);
+}
+
+int lc_segment_flush(int dirfd, const struct lc_segment *segment)
+{
+	int rc = lc_log_flush_dir(dirfd);
+
 	return rc ? rc : lc_sys_fdatasync(segment->fd);
 }
 

@@ -76,7 +76,7 @@ int lc_super_exists(int dirfd)
 	return rc == -ENOENT ? 0 : rc ? rc : 1;
 }
 
-int lc_super_create(int dirfd, const struct lc_super *super)
+int lc_super_create(int dirfd, const struct lc_super *super, int flush)
 {
 	struct lc_super twin = *super;
 	int rc = lc_sys_unlink(dirfd, NEW_NAME);
@@ -87,18 +87,20 @@ int lc_super_create(int dirfd, const struct lc_super *super)
 	fd = lc_sys_create(dirfd, NEW_NAME, O_RDWR, 0600);
 	if (fd < 0)
 		return fd;
-	rc = write_slot(fd, super);
+	rc = lc_log_share(dirfd, fd);
+	if (!rc)
+		rc = write_slot(fd, super);
 	twin.generation++;
 	if (!rc)
 		rc = write_slot(fd, &twin);
-	if (!rc)
+	if (!rc && flush)
 		rc = lc_sys_fsync(fd);
 	lc_sys_drop(&fd);
 	if (!rc)
 		rc = lc_sys_rename(dirfd, NEW_NAME, dirfd, NAME);
 	if (rc)
 		lc_sys_unlink(dirfd, NEW_NAME);
-	return rc ? rc : lc_log_flush_dir(dirfd);
+	return rc || !flush ? rc : lc_log_flush_dir(dirfd);
 }
 
 /* The newer one counts, but the older one may be all that is left one day. */

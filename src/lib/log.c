@@ -94,21 +94,48 @@ static int force_all(struct lc_log *log)
 	return 0;
 }
 
-/* Goes on in another segment. Everything in this one is durable before that one begins. */
+/* Before the first record in a new segment */
+static int flush_segment(struct lc_log *log)
+{
+	int rc = log->unflushed ? lc_segment_flush(log->dirfd, &log->current) : 0;
+
+	/* It may be there or not: nothing may follow in any segment. */
+	if (rc)
+		log->failed = 1;
+	else
+		log->unflushed = 0;
+	return rc;
+}
+
+/* Room for a header, the batch, and what completes it, which goes into another block. */
+static uint64_t size_for(const struct lc_log *log, uint64_t bytes)
+{
+	uint64_t size = lc_log_align(bytes, LC_LOG_BLOCK) + 2 * LC_LOG_BLOCK;
+
+	if (size > LC_LOG_SEGMENT_MAX)
+		size -= LC_LOG_BLOCK;
+	return size < log->options.segment_size ? log->options.segment_size : size;
+}
+
+/*
+ * Goes on in another segment, which is not flushed yet. Everything in this one
+ * is durable before that one begins.
+ */
 static int change_segment(struct lc_log *log, uint64_t bytes)
 {
-	uint64_t size = lc_log_align(bytes, LC_LOG_BLOCK) + LC_LOG_BLOCK;
 	uint64_t first = lc_log_align(log->next, LC_LOG_BLOCK);
 	struct lc_segment next;
 	int rc;
 
-	if (bytes > LC_LOG_SEGMENT_MAX || size > LC_LOG_SEGMENT_MAX || first > LC_LOG_FIRST_MAX)
+	if (bytes > LC_LOG_SEGMENT_MAX - LC_LOG_BLOCK || first > LC_LOG_FIRST_MAX)
 		return -EFBIG;
-	if (size < log->options.segment_size)
-		size = log->options.segment_size;
-	rc = force_all(log);
+	/* One that has never been flushed must not be left behind. */
+	rc = flush_segment(log);
 	if (!rc)
-		rc = lc_segment_make(log->dirfd, log->current.number + 1, size, &next);
+		rc = force_all(log);
+	if (!rc)
+		rc = lc_segment_make(log->dirfd, log->current.number + 1, size_for(log, bytes),
+		                     &next);
 	if (rc)
 		return rc;
 	first = lc_log_align(log->next, LC_LOG_BLOCK);
@@ -122,10 +149,11 @@ static int change_segment(struct lc_log *log, uint64_t bytes)
 	lc_sys_drop(&log->current.fd);
 	log->current = next;
 	log->next = log->durable = log->started = first;
+	log->unflushed = 1;
 	return 0;
 }
 
-int lc_log_reserve(struct lc_log *log, uint64_t bytes)
+static int reserve(struct lc_log *log, uint64_t bytes, int flush)
 {
 	int rc;
 
@@ -133,8 +161,27 @@ int lc_log_reserve(struct lc_log *log, uint64_t bytes)
 	rc = usable(log);
 	if (!rc && room(log) < bytes)
 		rc = change_segment(log, bytes);
+	if (!rc && flush)
+		rc = flush_segment(log);
 	pthread_mutex_unlock(&log->mutex);
 	return rc;
+}
+
+int lc_log_reserve(struct lc_log *log, uint64_t bytes)
+{
+	return reserve(log, bytes, 1);
+}
+
+int lc_log_reserve_unflushed(struct lc_log *log, uint64_t bytes)
+{
+	return reserve(log, bytes, 0);
+}
+
+void lc_log_flushed(struct lc_log *log)
+{
+	pthread_mutex_lock(&log->mutex);
+	log->unflushed = 0;
+	pthread_mutex_unlock(&log->mutex);
 }
 
 /* The bytes of a batch as they will stand at a position. */
@@ -224,6 +271,8 @@ int lc_log_append(struct lc_log *log, const struct lc_log_entry *batch, size_t c
 	rc = usable(log);
 	if (!rc && count > 0 && room(log) < size)
 		rc = change_segment(log, size);
+	if (!rc && count > 0)
+		rc = flush_segment(log);
 	if (!rc && count > 0)
 		rc = write_batch(log, batch, count, size);
 	if (!rc)

@@ -67,6 +67,11 @@ struct lc_log_options {
 	uint32_t block;
 	/* change nothing: neither drop a tail nor begin an epoch */
 	int look_only;
+	/*
+	 * create: flush nothing. Until the caller has flushed the file system there
+	 * need be no log after a crash, or a part of one.
+	 */
+	int unflushed;
 };
 
 struct lc_log_report {
@@ -121,10 +126,26 @@ int lc_log_scan(struct lc_log *log, enum lc_log_order order,
                 int (*visit)(void *context, const struct lc_record *record), void *context);
 
 /*
+ * Calls stray for what lies in the log's directory and is in use by nothing, and
+ * for a superblock that only its twin makes up for. 0, what stray returned, or
+ * a negative errno.
+ */
+int lc_log_check(struct lc_log *log,
+                 int (*stray)(void *context, const char *name, const char *reason), void *context);
+
+/*
  * After it, the next append of up to that many bytes (lc_log_batch_size) meets
  * no full disk. -EFBIG: no segment can hold so much.
  */
 int lc_log_reserve(struct lc_log *log, uint64_t bytes);
+
+/*
+ * The same for a caller who is about to flush the file system as a whole
+ * anyway: a new segment is flushed by that, if lc_log_flushed says so before
+ * the append; else the append flushes it.
+ */
+int lc_log_reserve_unflushed(struct lc_log *log, uint64_t bytes);
+void lc_log_flushed(struct lc_log *log);
 
 /*
  * Appends the entries next to each other in one segment. *end is the position

@@ -32,7 +32,7 @@ static uint32_t read_boot_digest(void)
 }
 
 /* A boot outlasts a process, so one look is enough. */
-static uint32_t boot_digest(void)
+uint32_t lc_name_boot(void)
 {
 	static _Atomic uint32_t known;
 	uint32_t digest = known;
@@ -81,7 +81,7 @@ static int start(struct lc_name *name, enum lc_name_kind kind)
 {
 	memset(name, 0, sizeof *name);
 	name->kind = kind;
-	name->boot = boot_digest();
+	name->boot = lc_name_boot();
 	return lc_sys_random(&name->random, sizeof name->random);
 }
 
@@ -192,5 +192,5 @@ int lc_name_is_expected(const struct lc_name *name, ino_t dir, const struct stat
 
 int lc_name_this_boot(const struct lc_name *name)
 {
-	return name->boot != 0 && name->boot == boot_digest();
+	return name->boot != 0 && name->boot == lc_name_boot();
 }

@@ -60,4 +60,7 @@ int lc_name_is_expected(const struct lc_name *name, ino_t dir, const struct stat
 /* The name was made since the machine was booted last, as far as is known. */
 int lc_name_this_boot(const struct lc_name *name);
 
+/* A digest of the boot id, 0 where it cannot be known. */
+uint32_t lc_name_boot(void);
+
 #endif

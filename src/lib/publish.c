@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "publish.h"
+#include "publish-internal.h"
 
 #include "beneath.h"
+#include "dir.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -12,32 +13,52 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Both ends of the renames: places and paths each have their neighbours. */
-struct ends {
-	struct lc_beneath_cache paths;
-	struct lc_beneath_cache places;
-};
+/* Places are in one of these, but for those of moves that are one rename. */
+#define STORE ".commit"
+#define OTHER_STAGE "/.commit-stage-"
 
-static void ends_init(struct ends *ends, int root)
+/* The mounts are held while anything below them is looked at. */
+int lc_ends_init(struct lc_ends *ends, int root, const struct lc_change_list *list,
+                 const struct lc_change **bad)
 {
+	int rc;
+
 	lc_beneath_init(&ends->paths, root);
 	lc_beneath_init(&ends->places, root);
+	*bad = list->count > 0 ? &list->items[0] : NULL;
+	rc = lc_mounts_init(&ends->mounts, root);
+	return rc ? rc : lc_mounts_add_all(&ends->mounts, list, bad);
 }
 
-static void ends_release(struct ends *ends)
+void lc_ends_release(struct lc_ends *ends)
 {
 	lc_beneath_release(&ends->paths);
 	lc_beneath_release(&ends->places);
+	lc_mounts_release(&ends->mounts);
+}
+
+static int path_parent(struct lc_ends *ends, const char *path, const char **base)
+{
+	return lc_mounts_parent(&ends->mounts, &ends->paths, path, base);
+}
+
+static int place_parent(struct lc_ends *ends, const char *place, const char **base)
+{
+	return lc_mounts_parent(&ends->mounts, &ends->places, place, base);
 }
 
 /* What stands at path now; nothing is an identity too. */
-static int identify(struct lc_beneath_cache *cache, const char *path, struct lc_identity *now)
+int lc_ends_identify(struct lc_ends *ends, struct lc_beneath_cache *cache, const char *path,
+                     struct lc_identity *now)
 {
+	const char *base;
 	struct stat st;
-	int rc = lc_beneath_stat(cache, path, &st);
+	int dir = lc_mounts_parent(&ends->mounts, cache, path, &base);
+	int rc = dir < 0 ? dir : lc_sys_lstat_times(dir, base, &st);
 
 	memset(now, 0, sizeof *now);
-	if (rc == -ENOENT || rc == -ENOTDIR)
+	/* A link on the way is somebody else's doing: what was there is not there. */
+	if (rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP)
 		return 0;
 	if (rc)
 		return rc;
@@ -46,66 +67,143 @@ static int identify(struct lc_beneath_cache *cache, const char *path, struct lc_
 }
 
 /* The object, whoever has written to it meanwhile. */
-static int is_object(const struct lc_identity *now, const struct lc_identity *wanted)
+int lc_judge_is_object(const struct lc_identity *now, const struct lc_identity *wanted)
 {
 	return wanted->mode != 0 && now->inode == wanted->inode &&
 	       (now->mode & S_IFMT) == (wanted->mode & S_IFMT);
 }
 
-enum verdict { DONE, TO_DO, FOREIGN };
-
 /*
  * What is gone from its path and waits nowhere was put at its new path, if it
  * has one (after tells), or was removed by somebody who had the same wish.
  */
-static enum verdict judge_take(const struct lc_change *c, const struct lc_identity *now,
-                               const struct lc_identity *waiting)
-{
-	if (is_object(waiting, &c->before))
-		return DONE;
-	if (is_object(now, &c->before))
-		return lc_identity_same(now, &c->before) ? TO_DO : FOREIGN;
-	return now->mode == 0 || c->after.mode != 0 ? DONE : FOREIGN;
-}
-
-/* What does not wait any more was put; what became of it then is not our business. */
-static enum verdict judge_put(const struct lc_change *c, const struct lc_identity *now,
+enum lc_verdict lc_judge_take(const struct lc_change *c, const struct lc_identity *now,
                               const struct lc_identity *waiting)
 {
-	if (!is_object(waiting, &c->after))
-		return DONE;
-	if (now->mode == 0 || is_object(now, &c->after) || lc_identity_same(now, &c->before))
-		return TO_DO;
-	return FOREIGN;
+	if (lc_judge_is_object(waiting, &c->before))
+		return LC_STEP_DONE;
+	if (lc_judge_is_object(now, &c->before))
+		return lc_identity_same(now, &c->before) ? LC_STEP_TO_DO : LC_STEP_FOREIGN;
+	return now->mode == 0 || c->after.mode != 0 ? LC_STEP_DONE : LC_STEP_FOREIGN;
+}
+
+static int is_in_stage(const char *place)
+{
+	return strncmp(place, STORE, strlen(STORE)) == 0 || strstr(place, OTHER_STAGE);
+}
+
+/*
+ * What does not wait any more was put; what became of it then is not our business.
+ * But where something else waits nobody knows whether it was: what an exchange
+ * has brought out is not what was expected, or what was to be moved is another.
+ */
+static enum lc_verdict judge_put_away(const struct lc_change *c, const struct lc_identity *now,
+                                      const struct lc_identity *waiting)
+{
+	int unexpected = is_in_stage(c->place)
+	                         ? c->before.mode != 0 && !lc_judge_is_object(waiting, &c->before)
+	                         : !lc_judge_is_object(now, &c->after);
+
+	return waiting->mode != 0 && unexpected ? LC_STEP_FOREIGN : LC_STEP_DONE;
+}
+
+enum lc_verdict lc_judge_put(const struct lc_change *c, const struct lc_identity *now,
+                             const struct lc_identity *waiting)
+{
+	/* Not even staged: nothing was renamed yet. */
+	if (c->after.inode == 0)
+		return now->mode == 0 || lc_identity_same(now, &c->before) ? LC_STEP_TO_DO
+		                                                           : LC_STEP_FOREIGN;
+	if (!lc_judge_is_object(waiting, &c->after))
+		return judge_put_away(c, now, waiting);
+	if (now->mode == 0 || lc_judge_is_object(now, &c->after) ||
+	    lc_identity_same(now, &c->before))
+		return LC_STEP_TO_DO;
+	return LC_STEP_FOREIGN;
 }
 
 /* Both ends of a step as they are now. */
-static int look(struct ends *ends, const struct lc_change *c, struct lc_identity *now,
-                struct lc_identity *waiting)
+int lc_ends_look(struct lc_ends *ends, const struct lc_change *c, struct lc_identity *now,
+                 struct lc_identity *waiting)
 {
-	int rc = identify(&ends->paths, c->path, now);
+	const char *base;
+	int dir = place_parent(ends, c->place, &base);
+	int rc = lc_ends_identify(ends, &ends->paths, c->path, now);
 
-	return rc ? rc : identify(&ends->places, c->place, waiting);
+	/* A stage stays until the commit is complete: without it nothing is known. */
+	if (!rc && dir < 0 && is_in_stage(c->place))
+		rc = dir == -ENOTDIR ? -ENOENT : dir;
+	return rc ? rc : lc_ends_identify(ends, &ends->places, c->place, waiting);
 }
 
-static int take(struct ends *ends, const struct lc_change *c)
+static int put_new(int from_dir, const char *from, int to_dir, const char *to)
+{
+	int rc = lc_sys_rename_new(from_dir, from, to_dir, to);
+
+	if (rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP)
+		rc = lc_sys_rename(from_dir, from, to_dir, to);
+	return rc == -EEXIST ? -ESTALE : rc;
+}
+
+static int found_one(void *context, const char *name)
+{
+	(void)context, (void)name;
+	return 1;
+}
+
+/* 1 if there is nothing in the directory, or it may not be read. */
+static int is_empty(int dirfd, const char *name)
+{
+	int fd = lc_sys_open(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+
+	return fd < 0 || lc_dir_each(fd, found_one, NULL) == 0;
+}
+
+/*
+ * What was taken is looked at again: between the look before and the rename
+ * somebody may have written to it, or put something into a directory that is
+ * to go. Then it goes back.
+ */
+static int take_away(int from_dir, const char *from, int to_dir, const char *to,
+                     const struct lc_change *c)
+{
+	int removed_dir = S_ISDIR(c->before.mode) && c->after.mode == 0;
+	struct lc_identity taken;
+	struct stat st;
+	int rc = lc_sys_rename(from_dir, from, to_dir, to);
+
+	/* A directory of an overlay's lower layer cannot be moved, but it can go. */
+	if (rc == -EXDEV && removed_dir)
+		return lc_sys_rmdir(from_dir, from);
+	if (!rc)
+		rc = lc_sys_lstat_times(to_dir, to, &st);
+	if (rc)
+		return rc;
+	lc_identity_of(&st, &taken);
+	if (lc_identity_same(&taken, &c->before) && (!removed_dir || is_empty(to_dir, to)))
+		return 0;
+	rc = put_new(to_dir, to, from_dir, from);
+	return rc ? rc : -ESTALE;
+}
+
+static int take(struct lc_ends *ends, const struct lc_change *c)
 {
 	struct lc_identity now, waiting;
 	const char *from, *to;
 	int from_dir, to_dir;
-	int rc = look(ends, c, &now, &waiting);
-	enum verdict verdict;
+	int rc = lc_ends_look(ends, c, &now, &waiting);
+	enum lc_verdict verdict;
 
 	if (rc)
 		return rc;
-	verdict = judge_take(c, &now, &waiting);
-	if (verdict != TO_DO)
-		return verdict == DONE ? 0 : -ESTALE;
-	from_dir = lc_beneath_parent(&ends->paths, c->path, &from);
-	to_dir = lc_beneath_parent(&ends->places, c->place, &to);
+	verdict = lc_judge_take(c, &now, &waiting);
+	if (verdict != LC_STEP_TO_DO)
+		return verdict == LC_STEP_DONE ? 0 : -ESTALE;
+	from_dir = path_parent(ends, c->path, &from);
+	to_dir = place_parent(ends, c->place, &to);
 	if (from_dir < 0 || to_dir < 0)
 		return from_dir < 0 ? from_dir : to_dir;
-	return lc_sys_rename(from_dir, from, to_dir, to);
+	return take_away(from_dir, from, to_dir, to, c);
 }
 
 /* Exchange, then look at what came out; a foreign version goes back. */
@@ -130,38 +228,41 @@ static int put_over(int from_dir, const char *from, int to_dir, const char *to,
 	return rc ? rc : -ESTALE;
 }
 
-static int put_new(int from_dir, const char *from, int to_dir, const char *to)
-{
-	int rc = lc_sys_rename_new(from_dir, from, to_dir, to);
-
-	if (rc == -EINVAL || rc == -ENOSYS || rc == -EOPNOTSUPP)
-		rc = lc_sys_rename(from_dir, from, to_dir, to);
-	return rc == -EEXIST ? -ESTALE : rc;
-}
-
-static int put(struct ends *ends, const struct lc_change *c)
+static int put(struct lc_ends *ends, const struct lc_change *c)
 {
 	struct lc_identity now, waiting;
 	const char *from, *to;
 	int from_dir, to_dir;
-	int rc = look(ends, c, &now, &waiting);
-	enum verdict verdict;
+	int rc = c->after.inode == 0 ? -EBADMSG : lc_ends_look(ends, c, &now, &waiting);
+	enum lc_verdict verdict;
 
 	if (rc)
 		return rc;
-	verdict = judge_put(c, &now, &waiting);
-	if (verdict != TO_DO)
-		return verdict == DONE ? 0 : -ESTALE;
-	from_dir = lc_beneath_parent(&ends->places, c->place, &from);
-	to_dir = lc_beneath_parent(&ends->paths, c->path, &to);
+	verdict = lc_judge_put(c, &now, &waiting);
+	if (verdict != LC_STEP_TO_DO)
+		return verdict == LC_STEP_DONE ? 0 : -ESTALE;
+	from_dir = place_parent(ends, c->place, &from);
+	to_dir = path_parent(ends, c->path, &to);
 	if (from_dir < 0 || to_dir < 0)
 		return from_dir < 0 ? from_dir : to_dir;
 	/* Two links of one inode: a rename between them does nothing and keeps both. */
-	if (is_object(&now, &c->after))
+	if (lc_judge_is_object(&now, &c->after))
 		return lc_sys_unlink(from_dir, from);
 	if (now.mode == 0)
 		return put_new(from_dir, from, to_dir, to);
 	return put_over(from_dir, from, to_dir, to, c);
+}
+
+static int set_time(int fd, const struct lc_identity *version)
+{
+	struct stat st;
+	int rc = lc_sys_fstat_times(fd, &st);
+
+	if (rc)
+		return rc;
+	st.st_mtim.tv_sec = version->seconds;
+	st.st_mtim.tv_nsec = version->nanoseconds;
+	return lc_sys_set_times(fd, &st);
 }
 
 int lc_publish_set(int fd, const struct lc_change *c)
@@ -170,25 +271,36 @@ int lc_publish_set(int fd, const struct lc_change *c)
 
 	if (c->uid != UINT32_MAX || c->gid != UINT32_MAX)
 		rc = lc_sys_fchown(fd, c->uid, c->gid);
-	if (!rc && c->attribute)
+	if (!rc && c->type == LC_CHANGE_UNSET)
+		rc = lc_sys_removexattr(fd, c->attribute);
+	/* Done before, or gone anyway */
+	if (rc == -ENODATA && c->type == LC_CHANGE_UNSET)
+		return 0;
+	if (!rc && c->attribute && c->type != LC_CHANGE_UNSET)
 		rc = lc_sys_setxattr(fd, c->attribute, c->value, c->value_length);
 	if (!rc && c->mode != UINT32_MAX)
 		rc = lc_sys_fchmod(fd, c->mode);
+	if (!rc && c->before.mode != 0)
+		rc = set_time(fd, &c->before);
 	return rc;
 }
 
-static int set_meta(struct ends *ends, const struct lc_change *c)
+static int set_meta(struct lc_ends *ends, const struct lc_change *c)
 {
 	struct lc_identity now;
 	const char *name;
 	int dir, fd;
-	int rc = identify(&ends->paths, c->path, &now);
+	int rc = lc_ends_identify(ends, &ends->paths, c->path, &now);
 
-	if (!rc && !is_object(&now, &c->after))
+	if (!rc && !lc_judge_is_object(&now, &c->after))
 		rc = -ESTALE;
 	if (rc)
 		return rc;
-	dir = lc_beneath_parent(&ends->paths, c->path, &name);
+	/* Done before: a directory that its owner may not read cannot be opened again. */
+	if (c->uid == UINT32_MAX && c->gid == UINT32_MAX && !c->attribute && c->before.mode == 0 &&
+	    (now.mode & 07777) == c->mode)
+		return 0;
+	dir = path_parent(ends, c->path, &name);
 	if (dir < 0)
 		return dir;
 	if (S_ISLNK(now.mode))
@@ -197,132 +309,45 @@ static int set_meta(struct ends *ends, const struct lc_change *c)
 	if (fd < 0)
 		return fd;
 	rc = lc_publish_set(fd, c);
+	/* What syncfs does not do for all of them later is done while it is open. */
+	if (!rc && !lc_mounts_find(&ends->mounts, c->path)->traits.syncs)
+		rc = lc_sys_fsync(fd);
 	lc_sys_drop(&fd);
 	return rc;
 }
 
-static int carry_out(struct ends *ends, const struct lc_change *c)
+static int carry_out(struct lc_ends *ends, const struct lc_change *c)
 {
 	switch (c->type) {
 	case LC_CHANGE_TAKE:
 		return take(ends, c);
 	case LC_CHANGE_PUT:
 		return put(ends, c);
-	default:
+	case LC_CHANGE_META:
+	case LC_CHANGE_UNSET:
 		return set_meta(ends, c);
+	default:
+		return 0;
 	}
 }
 
 int lc_publish_apply(int root, const struct lc_change_list *list, const struct lc_change **bad)
 {
-	struct ends ends;
+	struct lc_ends ends;
 	size_t i;
-	int rc = 0;
+	int rc;
 
-	ends_init(&ends, root);
+	rc = lc_ends_init(&ends, root, list, bad);
 	for (i = 0; i < list->count && !rc; i++) {
 		const struct lc_change *c = &list->items[i];
 
 		rc = carry_out(&ends, c);
 		*bad = c;
 		/* A directory that moved takes its paths along. */
-		if (c->type != LC_CHANGE_META &&
+		if ((c->type == LC_CHANGE_TAKE || c->type == LC_CHANGE_PUT) &&
 		    (S_ISDIR(c->after.mode) || S_ISDIR(c->before.mode)))
 			lc_beneath_forget(&ends.paths);
 	}
-	ends_release(&ends);
-	return rc;
-}
-
-static int by_path(const void *a, const void *b)
-{
-	const struct lc_change *const *left = a, *const *right = b;
-
-	return strcmp((*left)->path, (*right)->path);
-}
-
-/* The steps that take something away, by path. */
-static const struct lc_change **index_takes(const struct lc_change_list *list, size_t *count)
-{
-	const struct lc_change **takes = calloc(list->count + 1, sizeof(const struct lc_change *));
-	size_t i;
-
-	*count = 0;
-	for (i = 0; takes && i < list->count; i++)
-		if (list->items[i].type == LC_CHANGE_TAKE)
-			takes[(*count)++] = &list->items[i];
-	if (takes)
-		qsort(takes, *count, sizeof(const struct lc_change *), by_path);
-	return takes;
-}
-
-static int has_path(const void *path, const void *take)
-{
-	const struct lc_change *const *change = take;
-
-	return strcmp(path, (*change)->path);
-}
-
-static int is_taken(const struct lc_change **takes, size_t count, const char *path)
-{
-	return bsearch(path, takes, count, sizeof(const struct lc_change *), has_path) != NULL;
-}
-
-/*
- * What stands at such a path now, or at one above it, is not what will be
- * there when its turn comes; the step that takes it away is examined itself.
- */
-static int is_vacated(const struct lc_change **takes, size_t count, const char *path)
-{
-	char prefix[PATH_MAX];
-	char *slash;
-
-	strcpy(prefix, path);
-	do {
-		if (is_taken(takes, count, prefix))
-			return 1;
-		slash = strrchr(prefix, '/');
-		if (slash)
-			*slash = '\0';
-	} while (slash);
-	return 0;
-}
-
-static int examine(struct ends *ends, const struct lc_change *c, const struct lc_change **takes,
-                   size_t count)
-{
-	struct lc_identity now, waiting;
-	enum verdict verdict;
-	int rc;
-
-	/* Its path may be there only after the steps before it. */
-	if (c->type == LC_CHANGE_META)
-		return 0;
-	if (c->type == LC_CHANGE_PUT && is_vacated(takes, count, c->path))
-		return 0;
-	rc = look(ends, c, &now, &waiting);
-	if (rc)
-		return rc;
-	verdict = c->type == LC_CHANGE_TAKE ? judge_take(c, &now, &waiting)
-	                                    : judge_put(c, &now, &waiting);
-	return verdict == FOREIGN ? -ESTALE : 0;
-}
-
-int lc_publish_examine(int root, const struct lc_change_list *list, const struct lc_change **bad)
-{
-	const struct lc_change **takes;
-	struct ends ends;
-	size_t i, count;
-	int rc;
-
-	takes = index_takes(list, &count);
-	rc = takes ? 0 : -ENOMEM;
-	ends_init(&ends, root);
-	for (i = 0; i < list->count && !rc; i++) {
-		rc = examine(&ends, &list->items[i], takes, count);
-		*bad = &list->items[i];
-	}
-	ends_release(&ends);
-	free(takes);
+	lc_ends_release(&ends);
 	return rc;
 }

@@ -2,25 +2,37 @@
 /*
  * publish.h - carrying out the steps of a commit; commit and recovery share it
  *
- *     lc_publish_examine(root, &list, &bad);   before the first rename
+ *     lc_publish_judge(root, &list, foreign, &bad);   before the first rename
  *     lc_publish_apply(root, &list, &bad);     may be repeated at any point
  *
  * Each step is done if it is not done yet; which of the two is seen from the
  * inodes. A path that holds neither the version before nor the one after was
- * changed by somebody else: -ESTALE, and *bad is the change.
+ * changed by somebody else: -ESTALE, and *bad is the change. Where a file system
+ * of the list is not mounted now, nothing is touched: -ENODEV, and *bad is its
+ * LC_CHANGE_MOUNT; -EXDEV: another one is mounted over a directory.
  */
 #ifndef LC_PUBLISH_H
 #define LC_PUBLISH_H
 
 #include "change.h"
 
-/* Is every path of the list as it was before, as it will be, or on its way? */
+/*
+ * Is the path of each step as it was before, as it will be, or on its way?
+ * foreign has a byte for each step: 1 where it is neither, or where its
+ * directory is gone. 0; or a negative errno of looking at *bad.
+ */
+int lc_publish_judge(int root, const struct lc_change_list *list, unsigned char *foreign,
+                     const struct lc_change **bad);
+/* The same for who wants to know of the first only: -ESTALE, and *bad is that. */
 int lc_publish_examine(int root, const struct lc_change_list *list, const struct lc_change **bad);
 
 /* 0; -ESTALE; or another negative errno, after which it can be called again. */
 int lc_publish_apply(int root, const struct lc_change_list *list, const struct lc_change **bad);
 
-/* Owner, attribute, mode of the change on an open file, in that order. */
+/* Makes what apply has done durable: one flush for each file system where that will do. */
+int lc_publish_flush(int root, const struct lc_change_list *list, const struct lc_change **bad);
+
+/* Owner, attribute, mode, time of the change on an open file, in that order. */
 int lc_publish_set(int fd, const struct lc_change *change);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "digest.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <string.h>
@@ -89,7 +90,8 @@ int lc_record_open(const unsigned char *buffer, size_t size, struct lc_record *r
 
 	if (rc)
 		return rc;
-	if (found.type == 0 || lc_get_le64(buffer + AT_SUM) != checksum(buffer, found.length))
+	if (found.type == 0 || (lc_get_le64(buffer + AT_SUM) != checksum(buffer, found.length) &&
+	                        !lc_fault_blind("record")))
 		return -EBADMSG;
 	if (lc_record_size(found.length) > size)
 		return -EAGAIN;

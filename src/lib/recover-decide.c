@@ -7,7 +7,6 @@
 #include "inplace.h"
 #include "sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -36,7 +35,8 @@ struct candidate {
 static int graver(int code, int than)
 {
 	static const int order[] = {COMMIT_ECANCELED, COMMIT_ECONFLICT, COMMIT_EUNDECIDED,
-	                            COMMIT_EPENDING,  COMMIT_EFAILED,   COMMIT_OK};
+	                            COMMIT_EPENDING,  COMMIT_EFAILED,   COMMIT_EREFUSED,
+	                            COMMIT_EBUSY,     COMMIT_OK};
 	size_t i;
 
 	for (i = 0; order[i] != COMMIT_OK; i++) {
@@ -91,29 +91,22 @@ static void failed(struct candidate *c, int rc)
 {
 	c->finding.code = COMMIT_EPENDING;
 	c->finding.errnum = -rc;
-	c->scan->totals.failed++;
-	lc_recover_complain(c->scan, COMMIT_EPENDING, -rc, "recover", c->path, NULL);
 }
 
 static void carried_out(struct candidate *c)
 {
 	c->finding.done = 1;
-	c->scan->totals.repaired++;
 }
 
 static void report(struct candidate *c)
 {
 	struct lc_scan *scan = c->scan;
 
-	scan->totals.found++;
-	if (c->finding.decision == COMMIT_DECIDE_CONFLICT) {
+	if (c->finding.decision == COMMIT_DECIDE_CONFLICT)
 		c->finding.code = COMMIT_ECONFLICT;
-		scan->totals.conflicts++;
-		lc_recover_complain(scan, COMMIT_ECONFLICT, 0, "recover", c->path,
-		                    c->finding.reason);
-	}
-	if (scan->opt->found)
-		scan->opt->found(scan->opt->context, &c->finding);
+	if ((scan->opt->flags & COMMIT_RECOVER_CHECK) && !lc_recover_grade(&c->finding))
+		return;
+	lc_recover_tell(scan, &c->finding);
 }
 
 /* It is there, but the disk or the process's limits keep us from deciding. */
@@ -184,7 +177,7 @@ static int too_young(struct candidate *c)
 
 static int dry(const struct candidate *c)
 {
-	return (c->scan->opt->flags & COMMIT_RECOVER_DRY_RUN) != 0;
+	return (c->scan->opt->flags & (COMMIT_RECOVER_DRY_RUN | COMMIT_RECOVER_CHECK)) != 0;
 }
 
 static void remove_file(struct candidate *c, const char *reason)
@@ -242,30 +235,22 @@ static int handle_displaced(struct candidate *c)
 }
 
 /* The one file in a stage directory: 1; 0 if there are more; or a negative errno. */
+static int keep_name(void *context, const char *name)
+{
+	char *kept = context;
+	int first = kept[0] == '\0';
+
+	snprintf(kept, 256, "%s", name);
+	return !first;
+}
+
 static int only_entry(int fd, char name[256])
 {
-	int copy = lc_sys_open(fd, ".", O_RDONLY | O_DIRECTORY);
-	struct dirent *entry;
-	DIR *dir;
-	int count = 0;
+	int rc;
 
-	if (copy < 0)
-		return copy;
-	dir = fdopendir(copy);
-	if (!dir) {
-		lc_sys_drop(&copy);
-		return -ENOMEM;
-	}
 	name[0] = '\0';
-	while ((entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		count++;
-		snprintf(name, 256, "%s", entry->d_name);
-	}
-	lc_sys_forget(copy);
-	closedir(dir);
-	return count <= 1;
+	rc = lc_dir_each(lc_sys_open(fd, ".", O_RDONLY | O_DIRECTORY), keep_name, name);
+	return rc < 0 ? rc : !rc;
 }
 
 /* Or none at all. */

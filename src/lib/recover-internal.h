@@ -5,6 +5,9 @@
  *     recover.c          SCAN: walks directories, knows names
  *     recover-decide.c   DECIDE and REPLAY: one name at a time
  *     recover-store.c    the same for a tree's store
+ *     recover-check.c    breaches of the four invariants
+ *     recover-resolve.c  what a person has decided
+ *     recover-orphan.c   and for what a transaction has on another mount than its store
  */
 #ifndef LC_RECOVER_INTERNAL_H
 #define LC_RECOVER_INTERNAL_H
@@ -13,6 +16,7 @@
 #include "name.h"
 
 #include <commit_recover.h>
+#include <commit_txn.h>
 
 struct lc_scan {
 	const struct commit_recover_options *opt;
@@ -30,8 +34,33 @@ struct lc_scan {
 void lc_recover_handle(struct lc_scan *scan, const struct lc_place *dir, const char *name,
                        const struct lc_name *parsed);
 
-/* Recovers the store in the directory root, where there is one. */
+/* Recovers the store in the directory root, where there is one; or what is asked for instead. */
 void lc_recover_store(struct lc_scan *scan, const char *root);
+void lc_recover_check_store(struct lc_scan *scan, const char *root);
+void lc_recover_resolve(struct lc_scan *scan, const char *root);
+
+/* A person is waiting, and so may we. */
+#define RESOLVE_WAIT_MS 10000
+/* Not a code of commit_error.h: nothing that was ever a store. */
+#define LC_NO_STORE 1
+
+/* Opens it, at once or not at all. 0, LC_NO_STORE, or a public code. */
+int lc_recover_open_store(struct lc_scan *scan, const char *root, int look,
+                          struct commit_store **store, struct commit_error *err);
+/* Reports one that could not be dealt with. */
+void lc_recover_store_trouble(struct lc_scan *scan, const char *root, int code,
+                              const struct commit_error *err);
+/* Reports it if its tree is part of another store's. */
+void lc_recover_nested(struct lc_scan *scan, const char *root, const struct commit_store *store);
+
+/* A decision turned into a breach; 0: it is none, and not to be reported. */
+int lc_recover_grade(struct commit_finding *finding);
+
+/* Counts and reports a finding. */
+void lc_recover_tell(struct lc_scan *scan, const struct commit_finding *finding);
+
+/* Deals with a stage that no store knows of, see lc_stage_name. */
+void lc_recover_orphan(struct lc_scan *scan, const struct lc_place *dir, const char *name);
 
 /* Something could not be read: counted, reported, and the scan goes on. */
 void lc_recover_warn(struct lc_scan *scan, int rc, const char *what, const char *path);

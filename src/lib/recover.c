@@ -7,6 +7,7 @@
 #include "inplace.h"
 #include "store.h"
 #include "sys.h"
+#include "txn.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -58,6 +59,12 @@ static int is_directory(const struct lc_place *dir, const struct dirent *entry)
 	return lc_sys_lstat(dir->fd, entry->d_name, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+/* Who asks about transactions is not told of anything else. */
+static int stores_only(const struct lc_scan *scan)
+{
+	return scan->opt->resolve || (scan->opt->flags & COMMIT_RECOVER_LIST);
+}
+
 static void scan_entry(struct lc_scan *scan, const struct lc_place *dir, const struct dirent *entry)
 {
 	struct lc_name parsed;
@@ -68,7 +75,9 @@ static void scan_entry(struct lc_scan *scan, const struct lc_place *dir, const s
 	lc_name_parse(entry->d_name, &parsed);
 	if (strcmp(entry->d_name, LC_STORE_NAME) == 0)
 		lc_recover_store(scan, dir->path);
-	else if (parsed.kind != LC_NAME_NONE)
+	else if (lc_stage_name(entry->d_name) && !stores_only(scan))
+		lc_recover_orphan(scan, dir, entry->d_name);
+	else if (parsed.kind != LC_NAME_NONE && !stores_only(scan))
 		lc_recover_handle(scan, dir, entry->d_name, &parsed);
 	else if ((scan->opt->flags & COMMIT_RECOVER_TREE) && is_directory(dir, entry))
 		descend(scan, dir, entry->d_name);
@@ -206,6 +215,8 @@ static void add_totals(struct commit_recover_totals *to, const struct commit_rec
 	to->repaired += from->repaired;
 	to->failed += from->failed;
 	to->conflicts += from->conflicts;
+	to->leaks += from->leaks;
+	to->disasters += from->disasters;
 }
 
 int commit_recover_scan(const char *path, const struct commit_recover_options *opt,
@@ -221,9 +232,12 @@ int commit_recover_scan(const char *path, const struct commit_recover_options *o
 	if (opt->size != sizeof *opt)
 		return lc_error_set(err, COMMIT_EUSAGE, EINVAL, "scan", path,
 		                    "options were not set up by commit_recover_options_init");
+	if (opt->resolve && !lc_txn_number(opt->resolve))
+		return lc_error_set(err, COMMIT_EUSAGE, EINVAL, "resolve", opt->resolve,
+		                    "not a transaction id");
 	scan.opt = opt;
 	scan_path(&scan, path);
-	if (!scan.cancelled)
+	if (!scan.cancelled && !stores_only(&scan))
 		scan_registry(&scan, path);
 	if (totals)
 		add_totals(totals, &scan.totals);

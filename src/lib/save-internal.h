@@ -43,6 +43,8 @@ struct commit_save {
 	struct lc_meta_plan plan;
 	/* a metadata-only empty file: what the kernel gives a new one; -1 if none */
 	int probe;
+	/* the staged file has a name from the start */
+	int brief;
 	int in_place;
 	/* the edited file, open for writing; -1 if not in place */
 	int edit_fd;

@@ -18,6 +18,7 @@
 
 #define DEFAULT_WAIT_MS 60000
 #define KEEP_ALL (COMMIT_KEEP_MODE | COMMIT_KEEP_OWNER | COMMIT_KEEP_ACL | COMMIT_KEEP_XATTR)
+#define BRIEF_LENGTH ((size_t)64 * 1024)
 
 const char *commit_version(void)
 {
@@ -185,6 +186,8 @@ static int open_stage(struct commit_save *save, struct commit_error *err)
 
 	if (save->in_place)
 		rc = stage_in_place(save);
+	else if (save->brief)
+		rc = lc_stage_open_named(&save->stage, &save->target.place);
 	else
 		rc = lc_stage_open(&save->stage, &save->target.place);
 	if (!rc && (save->opt.flags & COMMIT_SAVE_APPEND))
@@ -208,7 +211,7 @@ static int lock_early(struct commit_save *save, struct commit_error *err)
 	return lc_target_lock(&save->target, deadline, save->opt.cancel_fd, &unsupported, err);
 }
 
-int commit_save_open(struct commit_save **out, const char *path,
+static int open_save(struct commit_save **out, const char *path, int brief,
                      const struct commit_save_options *opt, struct commit_error *err)
 {
 	struct commit_save_options defaults;
@@ -231,6 +234,7 @@ int commit_save_open(struct commit_save **out, const char *path,
 		lc_error_set(err, COMMIT_EFAILED, ENOMEM, "open", path, NULL);
 		return COMMIT_EFAILED;
 	}
+	save->brief = brief;
 	rc = open_target(save, path, err);
 	if (!rc && (save->opt.flags & COMMIT_SAVE_LOCK_EARLY))
 		rc = lock_early(save, err);
@@ -244,6 +248,12 @@ int commit_save_open(struct commit_save **out, const char *path,
 	}
 	*out = save;
 	return 0;
+}
+
+int commit_save_open(struct commit_save **out, const char *path,
+                     const struct commit_save_options *opt, struct commit_error *err)
+{
+	return open_save(out, path, 0, opt, err);
 }
 
 /* Content goes here; an append keeps its input apart until the old content is locked. */
@@ -394,12 +404,22 @@ static int finish_and_commit(struct commit_save *save, struct commit_save_result
 	return rc;
 }
 
+/*
+ * What is all there and soon written is hardly ever killed before it would be
+ * linked anyway. Without options nothing else happens in between.
+ */
+static int is_brief(size_t length, const struct commit_save_options *opt)
+{
+	return length <= BRIEF_LENGTH &&
+	       (!opt || (opt->flags == 0 && !opt->expect && !opt->validate));
+}
+
 int commit_save_bytes(const char *path, const void *buffer, size_t length,
                       const struct commit_save_options *opt, struct commit_save_result *result,
                       struct commit_error *err)
 {
 	struct commit_save *save = NULL;
-	int rc = commit_save_open(&save, path, opt, err);
+	int rc = open_save(&save, path, is_brief(length, opt), opt, err);
 
 	if (rc)
 		return rc;

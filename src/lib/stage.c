@@ -94,6 +94,12 @@ static int no_tmpfile(int rc)
 	       rc == -ENOSYS;
 }
 
+int lc_stage_open_named(struct lc_stage *stage, const struct lc_place *place)
+{
+	stage->place = place;
+	return open_named(stage);
+}
+
 int lc_stage_open(struct lc_stage *stage, const struct lc_place *place)
 {
 	int rc;
@@ -183,8 +189,12 @@ int lc_stage_link(struct lc_stage *stage, const char *name)
 int lc_stage_link_random(struct lc_stage *stage)
 {
 	char name[LC_NAME_SIZE];
-	int rc = lc_name_make(LC_NAME_STAGED, stage->place->inode, name);
+	int rc;
 
+	/* Made with one; no other kind stands there before this is called. */
+	if (stage->name[0] && stage->holder == stage->place->fd)
+		return 0;
+	rc = lc_name_make(LC_NAME_STAGED, stage->place->inode, name);
 	return rc ? rc : lc_stage_link(stage, name);
 }
 

@@ -42,6 +42,12 @@ struct lc_stage {
 
 void lc_stage_init(struct lc_stage *stage);
 int lc_stage_open(struct lc_stage *stage, const struct lc_place *place);
+/*
+ * With a name of kind staged from the start: dearer if its maker is killed
+ * before it links, cheaper if not. An unnamed file costs xfs a list of its own,
+ * which it flushes too.
+ */
+int lc_stage_open_named(struct lc_stage *stage, const struct lc_place *place);
 
 /*
  * An empty file made with that mode in the directory, already without a name:
@@ -52,7 +58,7 @@ int lc_stage_probe(const struct lc_place *place, mode_t mode);
 
 /* Gives the file that name in its directory, whatever name it has now. */
 int lc_stage_link(struct lc_stage *stage, const char *name);
-/* A random name of kind staged. */
+/* A random name of kind staged, if it has none in its directory yet. */
 int lc_stage_link_random(struct lc_stage *stage);
 /* Gives it the given base name in a private directory (0700) beside. */
 int lc_stage_link_private(struct lc_stage *stage, const char *base);

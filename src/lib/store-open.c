@@ -3,230 +3,162 @@
 
 #include "store.h"
 
-#include "copy.h"
+#include "beneath.h"
 #include "error.h"
-#include "lock.h"
 #include "sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define FORMAT_SIZE 128
-#define FORMAT_NEW "format.new"
-#define FORMAT_START "libcommit store\nversion "
-#define VERSION 1
-
-/*
- * The directory's own inode is part of the format: a store that was moved is
- * the same one, a copy is not.
- */
-static int format_text(int home, char text[FORMAT_SIZE])
-{
-	struct stat st;
-	uint64_t fs;
-	int rc = lc_sys_fstat(home, &st);
-
-	if (!rc)
-		rc = lc_sys_fs_id(home, &fs);
-	if (!rc)
-		snprintf(text, FORMAT_SIZE,
-		         FORMAT_START "%d\nfs %016" PRIx64 "\ninode %" PRIu64 "\n", VERSION, fs,
-		         (uint64_t)st.st_ino);
-	return rc;
-}
-
-/* -ENOENT: not finished; -EPROTONOSUPPORT: another version; -EXDEV: a copy. */
-static int check_format(int home)
-{
-	char wanted[FORMAT_SIZE], text[FORMAT_SIZE];
-	ssize_t length;
-	int fd = lc_sys_open(home, "format", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	int rc;
-
-	if (fd < 0)
-		return fd;
-	length = lc_copy_read(fd, text, sizeof text - 1, 0);
-	lc_sys_drop(&fd);
-	if (length < 0)
-		return (int)length;
-	text[length] = '\0';
-	if (strncmp(text, FORMAT_START, strlen(FORMAT_START)) != 0)
-		return -EBADMSG;
-	if (strtoul(text + strlen(FORMAT_START), NULL, 10) != VERSION)
-		return -EPROTONOSUPPORT;
-	rc = format_text(home, wanted);
-	if (rc)
-		return rc;
-	return strcmp(text, wanted) == 0 ? 0 : -EXDEV;
-}
-
-static int write_file(int dirfd, const char *name, const char *text)
-{
-	off_t at = 0;
-	int fd = lc_sys_create(dirfd, name, O_WRONLY, 0600);
-	int rc = fd == -EEXIST ? lc_sys_unlink(dirfd, name) : 0;
-
-	if (fd == -EEXIST && !rc)
-		fd = lc_sys_create(dirfd, name, O_WRONLY, 0600);
-	if (rc || fd < 0)
-		return rc ? rc : fd;
-	rc = lc_copy_bytes(fd, &at, text, strlen(text));
-	lc_sys_drop(&fd);
-	return rc;
-}
-
-static int make_directory(int dirfd, const char *name, int *fd)
-{
-	int rc = lc_sys_mkdir(dirfd, name, 0700);
-
-	if (rc && rc != -EEXIST)
-		return rc;
-	*fd = lc_sys_open(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	return *fd < 0 ? *fd : 0;
-}
-
-/* Without a format there was never a commit: what is in the log is a first try. */
-static int clear_directory(int fd)
-{
-	int copy = lc_sys_dup(fd), rc = 0;
-	struct dirent *entry;
-	DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
-
-	if (!dir) {
-		lc_sys_drop(&copy);
-		return copy < 0 ? copy : -ENOMEM;
-	}
-	lc_sys_forget(copy);
-	while (!rc && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			rc = lc_sys_unlink(fd, entry->d_name);
-	closedir(dir);
-	return rc;
-}
-
-/* With the lock held. One flush of the file system covers all that is new. */
-static int make_content(struct commit_store *store)
-{
-	struct lc_log_options options;
-	char text[FORMAT_SIZE];
-	int rc = clear_directory(store->logs);
-
-	lc_log_options_init(&options);
-	options.segment_size = LC_STORE_SEGMENT;
-	if (!rc)
-		rc = lc_log_create(store->logs, &options);
-	if (!rc)
-		rc = write_file(store->home, ".gitignore", "*\n");
-	if (!rc)
-		rc = format_text(store->home, text);
-	if (!rc)
-		rc = write_file(store->home, FORMAT_NEW, text);
-	if (!rc)
-		rc = lc_sys_syncfs(store->home);
-	if (!rc)
-		rc = lc_sys_rename(store->home, FORMAT_NEW, store->home, "format");
-	return rc;
-}
-
 static int open_lock(struct commit_store *store, int create)
 {
 	int flags = (store->look_only ? O_RDONLY : O_RDWR) | O_NOFOLLOW | O_NONBLOCK;
+	int rc = 0;
 
 	store->lock = lc_sys_open(store->home, "lock", flags);
 	if (store->lock == -ENOENT && create) {
 		store->lock = lc_sys_create(store->home, "lock", O_RDWR, 0600);
 		if (store->lock == -EEXIST)
 			store->lock = lc_sys_open(store->home, "lock", flags);
+		else if (store->lock >= 0)
+			rc = lc_store_share(store, store->lock, LC_STORE_GROUP_FILE);
 	}
-	return store->lock < 0 ? store->lock : 0;
+	return store->lock < 0 ? store->lock : rc;
 }
 
-static int complete_store(struct commit_store *store)
+static int is_member(gid_t group)
 {
-	int rc = lc_lock_acquire(store->lock, lc_lock_deadline(store->opt.wait_ms),
-	                         store->opt.cancel_fd);
+	gid_t *groups;
+	int count, found = group == getegid();
 
-	if (rc && !lc_lock_unsupported(rc))
-		return rc;
-	/* Somebody else may have made it while we waited. */
-	rc = check_format(store->home);
-	if (rc == -ENOENT)
-		rc = make_content(store);
-	lc_sys_unlock(store->lock);
-	return rc;
+	count = getgroups(0, NULL);
+	groups = count > 0 ? calloc((size_t)count, sizeof *groups) : NULL;
+	if (groups)
+		count = getgroups(count, groups);
+	while (groups && !found && count > 0)
+		found = groups[--count] == group;
+	free(groups);
+	return found;
 }
 
-/* The store belongs to whom the tree belongs to. */
-static int make_home(struct commit_store *store)
+/*
+ * The mode of a directory says nothing of what its owner wants: that a group
+ * may write the store stands in its format, which only the owner has written.
+ * Of a group's store nobody is the superuser: what its members have written there
+ * would be carried out with rights that none of them has.
+ */
+static int check_group(const struct commit_store *store, const struct stat *home,
+                       const struct stat *root)
 {
-	struct stat root, home;
-	int rc = make_directory(store->root, LC_STORE_NAME, &store->home);
+	struct lc_store_format format;
+	struct stat st;
+	int rc = lc_sys_lstat(store->home, "format", &st);
 
 	if (!rc)
-		rc = lc_sys_fstat(store->root, &root);
-	if (!rc)
-		rc = lc_sys_fstat(store->home, &home);
-	if (!rc && geteuid() == 0 && home.st_uid != root.st_uid)
-		rc = -EPERM;
-	return rc;
+		rc = lc_store_read_format(store->home, &format);
+	/* Somebody else's, whatever is in it. */
+	if (rc)
+		return rc == -EPROTONOSUPPORT ? rc : -EPERM;
+	if (!format.grouped || st.st_uid != home->st_uid || format.group != home->st_gid ||
+	    root->st_gid != home->st_gid || home->st_uid != root->st_uid ||
+	    (home->st_mode & 007) != 0)
+		return -EPERM;
+	if (geteuid() == 0)
+		return format.group == 0 && home->st_uid == 0 ? 0 : -EACCES;
+	return home->st_uid == geteuid() || is_member(format.group) ? 0 : -EPERM;
 }
 
 static int check_owner(const struct commit_store *store)
 {
-	struct stat st;
-	int rc = lc_sys_fstat(store->home, &st);
+	struct stat home, root;
+	int rc = lc_sys_fstat(store->home, &home);
 
+	if (!rc)
+		rc = lc_sys_fstat(store->root, &root);
 	if (rc)
 		return rc;
-	return st.st_uid == geteuid() && (st.st_mode & 022) == 0 ? 0 : -EPERM;
+	/* Whoever owns the tree decides what its paths are. */
+	if (geteuid() == 0 && root.st_uid != 0)
+		return check_group(store, &home, &root);
+	if (home.st_uid == geteuid() && (home.st_mode & 022) == 0)
+		return 0;
+	return check_group(store, &home, &root);
+}
+
+static int open_part(const struct commit_store *store, const char *name, int *fd)
+{
+	*fd = lc_sys_open(store->home, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	return *fd < 0 ? *fd : 0;
 }
 
 static int open_parts(struct commit_store *store, int create)
 {
 	int rc = open_lock(store, create);
 
-	if (!rc && create) {
-		rc = make_directory(store->home, "stage", &store->stage);
-		if (!rc)
-			rc = make_directory(store->home, "log", &store->logs);
-		if (!rc)
-			rc = complete_store(store);
-		return rc;
+	if (!rc && create)
+		return lc_store_complete(store);
+	if (!rc)
+		rc = lc_store_read_format(store->home, &store->format);
+	if (!rc)
+		rc = lc_store_check_format(store, &store->format);
+	if (!rc)
+		rc = open_part(store, "stage", &store->stage);
+	if (!rc)
+		rc = open_part(store, "log", &store->logs);
+	if (!rc) {
+		rc = open_part(store, "history", &store->history);
+		rc = rc == -ENOENT ? 0 : rc;
 	}
-	if (!rc)
-		rc = check_format(store->home);
-	if (!rc)
-		rc = store->stage =
-		        lc_sys_open(store->home, "stage", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	if (rc >= 0)
-		rc = store->logs =
-		        lc_sys_open(store->home, "log", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	return rc < 0 ? rc : 0;
+	return rc;
+}
+
+/* Paths in the log begin with `.commit/` wherever that is. */
+static int bind_home(struct commit_store *store)
+{
+	int rc;
+
+	if (!store->elsewhere)
+		return 0;
+	rc = lc_beneath_bind(store->root, LC_STORE_NAME, store->home);
+	store->bound = rc == 0;
+	return rc;
 }
 
 static int open_home(struct commit_store *store, unsigned flags)
 {
 	int create = (flags & COMMIT_STORE_CREATE) != 0;
+	char above[PATH_MAX];
 	int rc;
 
 	store->home = lc_sys_open(store->root, LC_STORE_NAME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	rc = store->home;
+	rc = store->home < 0 ? store->home : 0;
+	if (rc == -ENOTDIR)
+		rc = lc_store_follow_link(store);
 	if (rc == -ENOENT && create)
-		rc = make_home(store);
-	if (rc >= 0)
+		rc = lc_store_above(store->path, above) ? -EALREADY : lc_store_make_home(store);
+	if (!rc)
 		rc = check_owner(store);
-	return rc ? rc : open_parts(store, create);
+	if (!rc)
+		rc = open_parts(store, create);
+	return rc ? rc : bind_home(store);
 }
 
 static int refuse(const struct commit_store *store, int rc, struct commit_error *err)
 {
+	char above[PATH_MAX];
+
 	switch (rc) {
+	case -EALREADY:
+		if (!lc_store_above(store->path, above))
+			strcpy(above, "?");
+		return lc_error_format(
+		        err, COMMIT_EREFUSED, EEXIST, "make store", store->path,
+		        "lies in the tree of the store of %.400s, and a tree has one "
+		        "store; use that one (-C)",
+		        above);
 	case -ENOENT:
 		return lc_store_fail(store, rc, "open store",
 		                     "there is no store here (commit-txn init makes one)", err);
@@ -235,9 +167,36 @@ static int refuse(const struct commit_store *store, int rc, struct commit_error 
 		                     "the tree or its store belongs to another user, or others may "
 		                     "write the store",
 		                     err);
+	case -EACCES:
+		return lc_store_fail(store, rc, "open store",
+		                     geteuid() == 0
+		                             ? "is a group's store, whose members the superuser "
+		                               "does not obey; work as one of them"
+		                             : NULL,
+		                     err);
+	case -EINVAL:
+		return lc_store_fail(
+		        store, rc, "make store",
+		        "the store's directory and the root must not lie in each other", err);
+	case -ENOTEMPTY:
+		return lc_store_fail(store, rc, "make store",
+		                     "there is something else in the directory for the store", err);
+	case -ESTALE:
+		return lc_error_format(err, COMMIT_ECONFLICT, ESTALE, "open store", store->path,
+		                       "its store is not there any more: %s", store->elsewhere);
 	case -EPROTONOSUPPORT:
 		return lc_store_fail(store, rc, "open store", "made by another version", err);
 	case -EXDEV:
+		if (store->layout && store->layout->directory && !store->linked && store->lock >= 0)
+			return lc_store_fail(store, -EEXIST, "make store",
+			                     "the directory for the store is that of another root",
+			                     err);
+		if (store->layout && store->layout->directory && store->home < 0)
+			return lc_store_fail(
+			        store, rc, "make store",
+			        "the directory for the store is on another file system, "
+			        "or renames do not lead there",
+			        err);
 		return lc_error_set(err, COMMIT_ECONFLICT, EXDEV, "open store", store->path,
 		                    "is a copy of another store and is never replayed; if it is "
 		                    "not needed, remove .commit");
@@ -252,8 +211,9 @@ static int refuse(const struct commit_store *store, int rc, struct commit_error 
 	}
 }
 
-int lc_store_open(struct commit_store **out, const char *root, unsigned flags,
-                  const struct commit_store_options *opt, struct commit_error *err)
+int lc_store_open_as(struct commit_store **out, const char *root, unsigned flags,
+                     const struct commit_store_layout *layout,
+                     const struct commit_store_options *opt, struct commit_error *err)
 {
 	struct commit_store *store = calloc(1, sizeof *store);
 	int rc;
@@ -265,7 +225,8 @@ int lc_store_open(struct commit_store **out, const char *root, unsigned flags,
 	else
 		commit_store_options_init(&store->opt);
 	store->look_only = (flags & COMMIT_STORE_LOOK) != 0;
-	store->home = store->stage = store->logs = store->lock = -1;
+	store->layout = layout;
+	store->home = store->stage = store->logs = store->history = store->lock = -1;
 	rc = store->root = lc_sys_open(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
 	store->path = realpath(root, NULL);
 	if (rc < 0 || !store->path) {
@@ -278,6 +239,13 @@ int lc_store_open(struct commit_store **out, const char *root, unsigned flags,
 		lc_store_close(store);
 		return rc;
 	}
+	store->layout = NULL;
 	*out = store;
 	return 0;
+}
+
+int lc_store_open(struct commit_store **out, const char *root, unsigned flags,
+                  const struct commit_store_options *opt, struct commit_error *err)
+{
+	return lc_store_open_as(out, root, flags, NULL, opt, err);
 }

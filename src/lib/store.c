@@ -3,13 +3,15 @@
 
 #include "store.h"
 
+#include "beneath.h"
+#include "dir.h"
 #include "error.h"
 #include "lock.h"
 #include "sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,26 +33,43 @@ int lc_store_fail(const struct commit_store *store, int rc, const char *operatio
 	                    operation, store->path, text);
 }
 
-static void log_options(const struct commit_store *store, struct lc_log_options *options)
+/* 0 if rc is a lock, or says that there are none here. */
+static int judge_lock(const struct commit_store *store, int rc, struct commit_error *err)
 {
-	lc_log_options_init(options);
-	options->segment_size = LC_STORE_SEGMENT;
-	options->look_only = store->look_only;
+	if (rc == -EWOULDBLOCK)
+		return lc_error_set(err, COMMIT_EBUSY, EWOULDBLOCK, "lock", store->path,
+		                    "another transaction is being committed, or the tree is being "
+		                    "read (--wait)");
+	if (rc && !lc_lock_unsupported(rc))
+		return lc_store_fail(store, rc, "lock", NULL, err);
+	return 0;
 }
 
-int lc_store_enter(struct commit_store *store, struct commit_error *err)
+int lc_store_lock_shared(struct commit_store *store, struct commit_error *err)
+{
+	int rc = lc_lock_share(store->lock, lc_lock_deadline(store->opt.wait_ms),
+	                       store->opt.cancel_fd);
+
+	return judge_lock(store, rc, err);
+}
+
+/* With the lock; which is given back if the log cannot be opened. */
+static int open_log(struct commit_store *store, int look_only, struct commit_error *err)
 {
 	struct lc_log_options options;
 	struct lc_log_report report;
-	int rc = lc_lock_acquire(store->lock, lc_lock_deadline(store->opt.wait_ms),
-	                         store->opt.cancel_fd);
+	int rc;
 
-	if (rc == -EWOULDBLOCK)
-		return lc_error_set(err, COMMIT_EBUSY, EWOULDBLOCK, "lock", store->path,
-		                    "another transaction is being committed (--wait)");
-	if (rc && !lc_lock_unsupported(rc))
-		return lc_store_fail(store, rc, "lock", NULL, err);
-	log_options(store, &options);
+	rc = lc_store_read_config(store, &store->config);
+	if (rc) {
+		lc_sys_unlock(store->lock);
+		return rc == -EBADMSG ? lc_error_set(err, COMMIT_ECONFLICT, EBADMSG, "read config",
+		                                     store->path, "its config file is damaged")
+		                      : lc_store_fail(store, rc, "read config", NULL, err);
+	}
+	lc_log_options_init(&options);
+	options.segment_size = LC_STORE_SEGMENT;
+	options.look_only = look_only;
 	rc = lc_log_open(store->logs, &options, &store->log, &report);
 	if (rc == 0)
 		return 0;
@@ -62,41 +81,55 @@ int lc_store_enter(struct commit_store *store, struct commit_error *err)
 	return lc_store_fail(store, rc, "read log", NULL, err);
 }
 
+int lc_store_enter_shared(struct commit_store *store, struct commit_error *err)
+{
+	int rc = lc_store_lock_shared(store, err);
+
+	return rc ? rc : open_log(store, 1, err);
+}
+
+int lc_store_enter(struct commit_store *store, struct commit_error *err)
+{
+	int rc;
+
+	if (store->look_only)
+		return lc_store_enter_shared(store, err);
+	rc = lc_lock_acquire(store->lock, lc_lock_deadline(store->opt.wait_ms),
+	                     store->opt.cancel_fd);
+	rc = judge_lock(store, rc, err);
+	return rc ? rc : open_log(store, 0, err);
+}
+
+int lc_store_read_again(struct commit_store *store, struct commit_error *err)
+{
+	lc_log_close(store->log);
+	store->log = NULL;
+	return open_log(store, store->look_only, err);
+}
+
 void lc_store_leave(struct commit_store *store)
 {
 	lc_log_close(store->log);
 	store->log = NULL;
+	store->settled = 0;
 	lc_sys_unlock(store->lock);
+}
+
+int lc_store_each_name(int dirfd, int (*found)(void *context, const char *name), void *context)
+{
+	return lc_dir_each(lc_sys_open(dirfd, ".", O_RDONLY | O_DIRECTORY), found, context);
 }
 
 int lc_store_each_stage(const struct commit_store *store,
                         int (*found)(void *context, const char *name), void *context)
 {
-	int fd = lc_sys_open(store->stage, ".", O_RDONLY | O_DIRECTORY);
-	struct dirent *entry;
-	DIR *dir;
-	int rc = 0;
-
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		lc_sys_drop(&fd);
-		return -ENOMEM;
-	}
-	lc_sys_forget(fd);
-	while (rc == 0 && (entry = readdir(dir)))
-		if (entry->d_name[0] != '.')
-			rc = found(context, entry->d_name);
-	closedir(dir);
-	return rc;
+	return lc_store_each_name(store->stage, found, context);
 }
 
 static int found_one(void *context, const char *name)
 {
 	(void)context;
-	(void)name;
-	return 1;
+	return name[0] != '.';
 }
 
 int lc_store_has_stages(const struct commit_store *store)
@@ -104,45 +137,42 @@ int lc_store_has_stages(const struct commit_store *store)
 	return lc_store_each_stage(store, found_one, NULL);
 }
 
-static int remove_entry(int dirfd, const char *name)
+int lc_store_remove_name(int dirfd, const char *name)
 {
 	int rc = lc_sys_unlink(dirfd, name);
 
 	return rc == -EISDIR || rc == -EPERM ? lc_sys_rmdir(dirfd, name) : rc;
 }
 
-/* A stage is flat: directories in it are new and empty, or taken and empty. */
-static int empty_stage(int fd)
+static int remove_one(void *context, const char *name)
 {
-	struct dirent *entry;
-	int rc = 0, copy = lc_sys_dup(fd);
-	DIR *dir;
+	const int *fd = context;
 
-	if (copy < 0)
-		return copy;
-	dir = fdopendir(copy);
-	if (!dir) {
-		lc_sys_drop(&copy);
-		return -ENOMEM;
-	}
-	lc_sys_forget(copy);
-	while (!rc && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			rc = remove_entry(fd, entry->d_name);
-	closedir(dir);
-	return rc;
+	return lc_store_remove_name(*fd, name);
+}
+
+/* A stage is flat: directories in it are new and empty, or taken and empty. */
+int lc_store_remove_flat(int dirfd, const char *name)
+{
+	int fd = lc_sys_open(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	int rc;
+
+	/* Without a journal a name may come back with another inode behind it. */
+	if (fd == -ENOTDIR)
+		return lc_sys_unlink(dirfd, name);
+	if (fd < 0)
+		return fd;
+	/* First, so that nobody goes on with what is half gone if we are stopped. */
+	rc = lc_sys_unlink(fd, "ops");
+	if (!rc || rc == -ENOENT)
+		rc = lc_store_each_name(fd, remove_one, &fd);
+	lc_sys_drop(&fd);
+	return rc ? rc : lc_sys_rmdir(dirfd, name);
 }
 
 int lc_store_remove_stage(const struct commit_store *store, const char *name)
 {
-	int fd = lc_sys_open(store->stage, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	int rc;
-
-	if (fd < 0)
-		return fd;
-	rc = empty_stage(fd);
-	lc_sys_drop(&fd);
-	return rc ? rc : lc_sys_rmdir(store->stage, name);
+	return lc_store_remove_flat(store->stage, name);
 }
 
 void lc_store_close(struct commit_store *store)
@@ -150,13 +180,27 @@ void lc_store_close(struct commit_store *store)
 	if (!store)
 		return;
 	lc_log_close(store->log);
+	if (store->bound)
+		lc_beneath_unbind(store->root);
+	lc_sys_drop(&store->history);
 	lc_sys_drop(&store->logs);
 	lc_sys_drop(&store->stage);
 	lc_sys_drop(&store->lock);
 	lc_sys_drop(&store->home);
 	lc_sys_drop(&store->root);
+	free(store->elsewhere);
 	free(store->path);
 	free(store);
+}
+
+void lc_store_where(const struct commit_store *store, const char *path, char *where, size_t size)
+{
+	size_t length = strlen(LC_STORE_NAME);
+
+	if (store->elsewhere && strncmp(path, LC_STORE_NAME "/", length + 1) == 0)
+		snprintf(where, size, "%s%s", store->elsewhere, path + length);
+	else
+		snprintf(where, size, "%s", path);
 }
 
 const char *commit_store_root(const struct commit_store *store)

@@ -14,6 +14,8 @@
 #ifndef LC_SYS_H
 #define LC_SYS_H
 
+#include "fault.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -74,6 +76,35 @@ ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size);
 int lc_sys_fs_type(int fd, long *type);
 /* an id that survives a remount: of the UUID where it can be had, else f_fsid */
 int lc_sys_fs_id(int fd, uint64_t *id);
+/*
+ * "instance": a number that stays as long as the file system is mounted
+ * somewhere, and so as long as its page cache lives; 0 where that cannot be known
+ */
+int lc_sys_fs_instance(int fd, uint64_t *instance);
+
+/*
+ * "mount": what a rename cannot leave. Two directories are on the same one if
+ * id and device are the same; id is 0 where the kernel does not tell it.
+ */
+struct lc_sys_mount {
+	uint64_t id;
+	dev_t device;
+	/* something is mounted just here, also on a file */
+	int is_top;
+};
+int lc_sys_mount(int dirfd, const char *name, struct lc_sys_mount *mount);
+
+/* "fstype": what a file system can do, of which its kind alone tells */
+struct lc_sys_traits {
+	/* syncfs makes new files durable and tells of errors: known by test */
+	int syncs;
+	/* an overlay: a directory of a lower layer cannot be renamed */
+	int layers;
+	uint32_t block;
+};
+int lc_sys_fs_traits(int fd, struct lc_sys_traits *traits);
+/* "project": of quotas; what is renamed into a directory that hands it on must have it too */
+int lc_sys_project(int fd, uint32_t *project, int *inherited);
 
 /* "fsync", "fdatasync", "syncfs": counted for lc_sys_flushes */
 int lc_sys_fsync(int fd);
@@ -94,13 +125,18 @@ int lc_sys_unlink(int dirfd, const char *name);
 int lc_sys_rmdir(int dirfd, const char *name);
 int lc_sys_mkdir(int dirfd, const char *name, mode_t mode);
 
+/* "mkfifo" */
+int lc_sys_mkfifo(int dirfd, const char *name, mode_t mode);
 /* "symlink" */
 int lc_sys_symlink(const char *target, int dirfd, const char *name);
 /* "utimens": access and modification time of st */
 int lc_sys_set_times(int fd, const struct stat *st);
+int lc_sys_set_times_at(int dirfd, const char *name, const struct stat *st);
 /* "chmod", "chown"; -1 leaves an id alone; lchown is for a name that may be a link */
 int lc_sys_lchown(int dirfd, const char *name, uid_t uid, gid_t gid);
 int lc_sys_fchmod(int fd, mode_t mode);
+/* follows symbolic links: for names of our own making */
+int lc_sys_chmod(int dirfd, const char *name, mode_t mode);
 int lc_sys_fchown(int fd, uid_t uid, gid_t gid);
 /* "listxattr", "getxattr", "setxattr", "removexattr" */
 ssize_t lc_sys_listxattr(int fd, char *list, size_t size);
@@ -126,5 +162,12 @@ int lc_sys_random(void *buffer, size_t length);
 int lc_sys_wait(int fd, int cancel_fd, int timeout_ms);
 /* milliseconds of a clock that is never set */
 int64_t lc_sys_clock_ms(void);
+
+#ifdef LC_FAULT
+/* Test builds know a flush by the function that asks for it, see fault.h. */
+#define lc_sys_fsync(fd) (lc_fault_site(__func__), lc_sys_fsync(fd))
+#define lc_sys_fdatasync(fd) (lc_fault_site(__func__), lc_sys_fdatasync(fd))
+#define lc_sys_syncfs(fd) (lc_fault_site(__func__), lc_sys_syncfs(fd))
+#endif
 
 #endif

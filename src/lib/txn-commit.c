@@ -2,9 +2,9 @@
 #include "config.h"
 
 #include "txn-internal.h"
+#include "txn-keep.h"
 
 #include "beneath.h"
-#include "bytes.h"
 #include "error.h"
 #include "sys.h"
 
@@ -13,6 +13,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+/* A record that names one staged object, with its path. */
+#define STAGED_RECORD_MAX 256
 
 static int changed_by_others(struct commit_txn *txn, const char *path, struct commit_error *err)
 {
@@ -50,7 +53,7 @@ static int check_rights(struct commit_txn *txn, const struct lc_change_list *lis
 
 	lc_beneath_init(&rights.cache, txn->store->root);
 	for (i = 0; i < list->count && !rc; i++) {
-		if (list->items[i].type == LC_CHANGE_META)
+		if (list->items[i].type != LC_CHANGE_TAKE && list->items[i].type != LC_CHANGE_PUT)
 			continue;
 		rc = check_right(&rights, list->items[i].path);
 		if (rc)
@@ -81,9 +84,14 @@ static int plan(struct commit_txn *txn, struct lc_change_list *list, struct comm
 
 	if (rc == -ESTALE)
 		return changed_by_others(txn, path, err);
+	if (!rc)
+		rc = lc_keep_note(txn, list);
 	if (rc)
-		return lc_txn_fail(txn, rc, "prepare", txn->id, NULL, err);
-	return check_rights(txn, list, err);
+		return lc_txn_fail(txn, rc, "prepare", *path ? path : txn->id, NULL, err);
+	rc = check_rights(txn, list, err);
+	if (!rc)
+		rc = lc_txn_check_modes(txn, list, err);
+	return rc ? rc : lc_txn_check_mounts(txn, list, err);
 }
 
 int commit_txn_prepare(struct commit_txn *txn, struct commit_error *err)
@@ -97,111 +105,144 @@ int commit_txn_prepare(struct commit_txn *txn, struct commit_error *err)
 	return rc;
 }
 
-static void fill_begin(const struct commit_txn *txn, size_t files,
-                       unsigned char payload[LC_BEGIN_SIZE])
+static int count_path(void *context, const char *path, const struct lc_node *before,
+                      const struct lc_node *after)
 {
-	lc_put_le64(payload + LC_BEGIN_TIME, (uint64_t)time(NULL));
-	lc_put_le64(payload + LC_BEGIN_USER, geteuid());
-	lc_put_le64(payload + LC_BEGIN_FILES, files);
-	lc_put_le64(payload + LC_BEGIN_BYTES, txn->bytes);
+	uint64_t *count = context;
+
+	(void)path, (void)before, (void)after;
+	++*count;
+	return 0;
 }
 
-/* Begin, the steps, commit; payloads are those of the steps. */
-struct batch {
-	struct lc_log_entry *entries;
-	unsigned char **payloads;
-	size_t steps;
-};
-
-static void free_batch(struct batch *batch)
+/* What history will say of it. */
+static void describe(const struct commit_txn *txn, struct commit_txn_info *info)
 {
-	size_t i;
-
-	for (i = 0; batch->payloads && i < batch->steps; i++)
-		free(batch->payloads[i]);
-	free(batch->payloads);
-	free(batch->entries);
+	memset(info, 0, sizeof *info);
+	strcpy(info->id, txn->id);
+	info->time = (int64_t)time(NULL);
+	info->user = geteuid();
+	info->bytes = txn->bytes;
+	lc_view_each(txn->view, count_path, &info->files);
+	if (txn->undoes)
+		lc_txn_id(txn->undoes, info->undoes);
 }
 
-static int make_batch(struct commit_txn *txn, const struct lc_change_list *list,
-                      const unsigned char *begin, struct batch *batch)
+/* Begin, contents, steps, commit. */
+static int fill_batch(struct commit_txn *txn, const struct lc_change_list *list,
+                      const unsigned char *begin, struct lc_batch *batch)
 {
-	struct lc_log_entry *entry;
-	size_t i;
-	int rc = 0;
+	int rc = lc_batch_add_raw(batch, LC_LOG_BEGIN, txn->number, begin, LC_BEGIN_SIZE);
 
-	batch->steps = list->count;
-	batch->entries = calloc(list->count + 2, sizeof *batch->entries);
-	batch->payloads = calloc(list->count + 1, sizeof(unsigned char *));
-	if (!batch->entries || !batch->payloads)
-		return -ENOMEM;
-	entry = batch->entries;
-	*entry++ = (struct lc_log_entry){LC_LOG_BEGIN, LC_BEGIN_SIZE, txn->number, begin};
-	for (i = 0; i < list->count && !rc; i++, entry++) {
-		rc = lc_change_encode(&list->items[i], &batch->payloads[i], &entry->length);
-		entry->payload = batch->payloads[i];
-		entry->type = list->items[i].type;
-		entry->transaction = txn->number;
-	}
-	*entry = (struct lc_log_entry){LC_LOG_COMMIT, 0, txn->number, NULL};
-	return rc;
+	if (!rc)
+		rc = lc_batch_add(batch, txn->number, &txn->contents);
+	if (!rc)
+		rc = lc_batch_add(batch, txn->number, list);
+	return rc ? rc : lc_batch_close(batch, txn->number);
 }
 
-/* The commit: one batch, one flush. Nobody knows what a failed flush has done. */
-static int write_commit(struct commit_txn *txn, const struct lc_change_list *list,
-                        struct commit_error *err)
+/*
+ * In the same segment, where contents ride, there is room to say that they are
+ * staged; and always to say that all is done.
+ */
+static uint64_t room_of(const struct commit_txn *txn, const struct lc_batch *batch)
 {
+	const struct lc_log_entry complete = {.type = LC_LOG_COMPLETE};
 	struct lc_log *log = txn->store->log;
-	unsigned char begin[LC_BEGIN_SIZE];
-	struct batch batch = {NULL, NULL, 0};
-	uint64_t end;
-	int rc;
+	uint64_t size = lc_log_batch_size(log, batch->entries, batch->count) +
+	                lc_log_batch_size(log, &complete, 1);
 
-	fill_begin(txn, list->count, begin);
-	rc = make_batch(txn, list, begin, &batch);
-	if (!rc)
-		rc = lc_log_reserve(log, lc_log_batch_size(log, batch.entries, list->count + 2));
-	if (!rc)
-		rc = lc_log_append(log, batch.entries, list->count + 2, &end);
-	if (rc) {
-		rc = lc_txn_fail(txn, rc, "write log", txn->store->path, NULL, err);
-	} else if (lc_log_force(log, end) != 0) {
-		txn->state = LC_TXN_ENDED;
-		rc = lc_error_set(err, COMMIT_EUNDECIDED, EIO, "flush log", txn->store->path,
-		                  "the disk did not answer; commit-recover decides");
-	}
-	free_batch(&batch);
-	return rc;
+	if (txn->contents.count > 0)
+		size += (txn->contents.count + 1) * STAGED_RECORD_MAX;
+	return size;
 }
 
 /* Staged content is durable before the record that names it. */
-static int flush_stage(struct commit_txn *txn, struct commit_error *err)
+static int flush_stage(struct commit_txn *txn)
 {
-	int rc = lc_sys_syncfs(txn->dir);
+	int rc = lc_txn_flush_stages(txn, 1);
 
-	return rc ? lc_txn_fail(txn, rc, "flush", txn->id, NULL, err) : 0;
+	if (!rc && txn->mounts.items[txn->home].traits.syncs)
+		lc_log_flushed(txn->store->log);
+	return rc;
 }
 
-static int commit_list(struct commit_txn *txn, const struct lc_change_list *list,
-                       struct commit_error *err)
+/* What rides in the log is staged later; recovery looks for the stage's name. */
+static int prepare_log_contents(struct commit_txn *txn)
 {
+	int rc = lc_txn_reserve(txn);
+
+	if (!rc)
+		rc = lc_txn_flush_stages(txn, 0);
+	return rc ? rc : lc_sys_fsync(txn->store->stage);
+}
+
+/* The commit: one batch, one flush. Nobody knows what a failed flush has done. */
+static int write_commit(struct commit_txn *txn, const struct lc_batch *batch,
+                        struct commit_error *err)
+{
+	struct lc_log *log = txn->store->log;
+	uint64_t end;
+	int rc = lc_log_append(log, batch->entries, batch->count, &end);
+
+	if (rc)
+		return lc_txn_fail(txn, rc, "write log", txn->store->path, NULL, err);
+	txn->state = LC_TXN_ENDED;
+	if (lc_log_force(log, end) == 0)
+		return 0;
+	return lc_error_set(err, COMMIT_EUNDECIDED, EIO, "flush log", txn->store->path,
+	                    "the disk did not answer; commit-recover decides");
+}
+
+/* All that can fail is behind us but room in the log, and the flushes. */
+static int make_durable(struct commit_txn *txn, const struct commit_txn_info *info,
+                        const struct lc_change_list *list, struct commit_error *err)
+{
+	struct lc_batch batch = {NULL, NULL, 0, 0};
+	unsigned char begin[LC_BEGIN_SIZE];
+	int rc;
+
+	lc_txn_put_begin(info, begin);
+	rc = fill_batch(txn, list, begin, &batch);
+	if (!rc)
+		rc = lc_log_reserve_unflushed(txn->store->log, room_of(txn, &batch));
+	if (!rc)
+		rc = txn->contents.count > 0 ? prepare_log_contents(txn) : flush_stage(txn);
+	if (rc)
+		rc = lc_txn_fail(txn, rc, "prepare", txn->store->path, NULL, err);
+	else
+		rc = write_commit(txn, &batch, err);
+	lc_batch_release(&batch);
+	return rc;
+}
+
+static int commit_list(struct commit_txn *txn, struct lc_change_list *list,
+                       struct commit_txn_result *result, struct commit_error *err)
+{
+	struct commit_txn_info info;
 	int rc;
 
 	if (list->count == 0)
 		return commit_txn_abort(txn, err);
-	rc = flush_stage(txn, err);
+	describe(txn, &info);
+	rc = lc_txn_keep_room(txn, list, err);
 	if (!rc)
-		rc = write_commit(txn, list, err);
+		rc = make_durable(txn, &info, list, err);
 	if (rc)
 		return rc;
-	txn->state = LC_TXN_ENDED;
-	return lc_txn_finish(txn->store, txn->number, list, err);
+	result->files = info.files;
+	if (txn->committed)
+		txn->committed(txn->context);
+	if (txn->contents.count > 0)
+		rc = lc_txn_restage(txn->store, txn->number, &txn->contents, list, err);
+	return rc ? rc : lc_txn_finish(txn->store, &info, list, err);
 }
 
 int commit_txn_commit(struct commit_txn *txn, struct commit_txn_result *result,
                       struct commit_error *err)
 {
 	struct lc_change_list list = {NULL, 0, 0};
+	struct commit_txn_result done = {0};
 	int rc = check_state(txn, "commit", err);
 
 	if (rc)
@@ -209,14 +250,18 @@ int commit_txn_commit(struct commit_txn *txn, struct commit_txn_result *result,
 	rc = lc_store_enter(txn->store, err);
 	if (rc)
 		return rc;
-	rc = lc_txn_recover(txn->store, err);
+	rc = lc_txn_recover_first(txn->store, err);
+	if (!rc && !lc_txn_logs_all(txn))
+		rc = lc_txn_stage_contents(txn, err);
 	if (!rc)
 		rc = plan(txn, &list, err);
 	if (!rc)
-		rc = commit_list(txn, &list, err);
+		rc = lc_txn_lend_modes(txn, &list, err);
+	if (!rc)
+		rc = commit_list(txn, &list, &done, err);
 	lc_store_leave(txn->store);
 	if (result && (rc == 0 || rc == COMMIT_EPENDING)) {
-		result->files = list.count;
+		*result = done;
 		result->bytes = txn->bytes;
 		result->flushes = lc_sys_flushes() - txn->flushes_before;
 	}

@@ -4,12 +4,12 @@
 #include "txn-internal.h"
 
 #include "error.h"
-#include "publish.h"
 #include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 struct listing {
 	struct commit_store *store;
@@ -75,48 +75,60 @@ int commit_store_list(struct commit_store *store,
 	return rc;
 }
 
-static int survey_logged(struct commit_store *store, struct lc_logged *logged,
-                         struct lc_txn_verdict *verdict)
-{
-	const struct lc_change *bad = NULL;
-	int rc = lc_publish_examine(store->root, &logged->list, &bad);
-
-	verdict->fate = rc == -ESTALE ? LC_TXN_CONFLICT : LC_TXN_FINISH;
-	verdict->path = rc == -ESTALE ? bad->path : "";
-	return rc == -ESTALE ? 0 : rc;
-}
-
 struct survey {
 	struct commit_store *store;
 	struct lc_history history;
+	struct lc_decisions decisions;
 	void (*found)(void *context, const struct lc_txn_verdict *verdict);
 	void *context;
-	int rc;
 };
 
-static int survey_one(void *context, const char *name)
+/* The stage says since when, and whose it is; one that takes back another has none. */
+static void complete_verdict(const struct survey *survey, uint64_t number,
+                             struct lc_txn_verdict *verdict)
 {
-	struct survey *survey = context;
+	struct stat st;
+
+	lc_txn_id(number, verdict->id);
+	if (lc_sys_lstat_times(survey->store->stage, verdict->id, &st) == 0) {
+		verdict->changed = st.st_ctime;
+		verdict->owner = st.st_uid;
+	} else {
+		verdict->owner = geteuid();
+	}
+}
+
+static void survey_decision(const struct survey *survey, const struct lc_decision *decision)
+{
+	struct lc_txn_verdict verdict = {.path = "", .fate = decision->fate, .rc = decision->rc};
+	size_t i;
+
+	verdict.changed = decision->logged->info.time;
+	complete_verdict(survey, decision->logged->number, &verdict);
+	if (decision->bad && decision->fate != LC_TXN_FINISH)
+		verdict.path = decision->bad->path;
+	for (i = 0; decision->foreign && i < decision->logged->list.count; i++)
+		verdict.paths += decision->foreign[i];
+	survey->found(survey->context, &verdict);
+}
+
+static int survey_stage(void *context, const char *name)
+{
+	const struct survey *survey = context;
 	struct lc_txn_verdict verdict = {.path = ""};
 	uint64_t number = lc_txn_number(name);
-	struct lc_logged *logged = lc_history_find(&survey->history, number);
-	struct stat st;
-	int rc = 0;
+	const struct lc_logged *logged = lc_history_find(&survey->history, number);
 
-	if (!number || lc_sys_lstat_times(survey->store->stage, name, &st) != 0)
+	if (!number)
 		return 0;
-	lc_txn_id(number, verdict.id);
-	verdict.changed = st.st_ctime;
-	verdict.owner = st.st_uid;
+	/* Told already, or taken back by one that was. */
 	if (logged && logged->committed && !logged->complete)
-		rc = survey_logged(survey->store, logged, &verdict);
-	else if (logged && logged->committed)
-		verdict.fate = LC_TXN_SWEEP;
-	else
+		return 0;
+	verdict.fate = LC_TXN_SWEEP;
+	if (!logged || !logged->committed)
 		verdict.fate =
 		        lc_txn_stage_is_dead(survey->store, name) ? LC_TXN_SWEEP : LC_TXN_LIVE;
-	if (rc)
-		survey->rc = rc;
+	complete_verdict(survey, number, &verdict);
 	survey->found(survey->context, &verdict);
 	return 0;
 }
@@ -126,13 +138,19 @@ int lc_txn_survey(struct commit_store *store,
                   struct commit_error *err)
 {
 	struct survey survey = {.store = store, .found = found, .context = context};
+	size_t i;
 	int rc = lc_history_read(store, &survey.history, err);
 
 	if (!rc) {
-		lc_store_each_stage(store, survey_one, &survey);
-		if (survey.rc)
-			rc = lc_store_fail(store, survey.rc, "examine", NULL, err);
+		rc = lc_txn_decide(store, &survey.history, &survey.decisions);
+		for (i = 0; i < survey.decisions.count && !rc; i++)
+			survey_decision(&survey, &survey.decisions.items[i]);
+		if (!rc)
+			rc = lc_store_each_stage(store, survey_stage, &survey);
+		if (rc)
+			rc = lc_store_fail(store, rc, "examine", NULL, err);
 	}
+	lc_txn_decisions_release(&survey.decisions);
 	lc_history_release(&survey.history);
 	return rc;
 }

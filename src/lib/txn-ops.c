@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "txn-internal.h"
+#include "txn-call.h"
 
+#include "beneath.h"
+#include "bytes.h"
 #include "error.h"
 
 #include <errno.h>
@@ -10,54 +12,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One operation on its way: what it is about, and what it found. */
-struct call {
-	struct commit_txn *txn;
-	const char *operation;
-	char path[PATH_MAX];
-	struct lc_node node;
-	struct commit_error *err;
-};
-
 /* A failed operation poisons the transaction; one that makes no sense does not come so far. */
-static int failed(struct call *call, int rc, const char *text)
+int lc_call_failed(struct lc_call *call, int rc, const char *text)
 {
 	lc_txn_poison(call->txn);
 	return lc_txn_fail(call->txn, rc, call->operation, call->path, text, call->err);
 }
 
-static const char *explain(int rc)
+static int stage_waiting(struct lc_call *call)
 {
-	switch (-rc) {
-	case EINVAL:
-		return "not a path below the root (no empty, . or .. component)";
-	case EXDEV:
-		return "a symbolic link on the way leads out of the tree";
-	case EPERM:
-		return ".commit is out of reach";
-	default:
-		return NULL;
+	int rc = lc_txn_stage_contents(call->txn, call->err);
+
+	if (rc) {
+		lc_txn_poison(call->txn);
+		return rc;
 	}
-}
-
-static int is_ours(const char *path)
-{
-	size_t length = strlen(LC_STORE_NAME);
-
-	return strncmp(path, LC_STORE_NAME, length) == 0 &&
-	       (path[length] == '\0' || path[length] == '/');
-}
-
-static int resolve(struct commit_txn *txn, const char *path, char canonical[PATH_MAX])
-{
-	int rc = lc_view_canonical(txn->view, path, canonical);
-
-	return !rc && is_ours(canonical) ? -EPERM : rc;
+	rc = lc_view_look(call->txn->view, call->path, &call->node);
+	return rc ? lc_call_failed(call, rc, NULL) : 0;
 }
 
 /* Begins an operation: the path made canonical, and what stands there. */
-static int begin(struct call *call, struct commit_txn *txn, const char *operation, const char *path,
-                 struct commit_error *err)
+int lc_call_begin(struct lc_call *call, struct commit_txn *txn, const char *operation,
+                  const char *path, struct commit_error *err)
 {
 	int rc;
 
@@ -72,30 +48,37 @@ static int begin(struct call *call, struct commit_txn *txn, const char *operatio
 	if (txn->state == LC_TXN_POISONED)
 		return lc_error_set(err, COMMIT_EFAILED, ECANCELED, operation, path,
 		                    "an earlier operation of this transaction failed; abort it");
-	rc = resolve(txn, path, call->path);
+	rc = lc_txn_canonical(txn, path, call->path);
 	if (!rc)
 		rc = lc_view_look(txn->view, call->path, &call->node);
-	return rc ? failed(call, rc, explain(rc)) : 0;
+	if (rc)
+		return lc_call_failed(call, rc, lc_txn_explain(rc));
+	return lc_txn_is_waiting(&call->node) ? stage_waiting(call) : 0;
 }
 
-static int is_directory(const struct lc_node *node)
+int lc_call_is_directory(const struct lc_node *node)
 {
 	return S_ISDIR(node->identity.mode);
 }
 
-static int is_absent(const struct lc_node *node)
+int lc_call_is_absent(const struct lc_node *node)
 {
 	return node->state == LC_NODE_ABSENT;
 }
 
 /* Writes down what was done, and what was on disk at the paths before. */
-static int record(struct call *call, enum lc_change_type type, char *place,
+static int record(struct lc_call *call, enum lc_change_type type, char *place,
                   const struct lc_identity *after)
 {
 	struct lc_change op = {
 	        .type = type, .mode = UINT32_MAX, .uid = UINT32_MAX, .gid = UINT32_MAX};
+	unsigned char bytes[sizeof(uint64_t)];
 	int rc;
 
+	/* Who resumes shall know how much there is. */
+	lc_put_le64(bytes, call->txn->bytes);
+	op.value = bytes;
+	op.value_length = sizeof bytes;
 	op.path = call->path;
 	op.place = place;
 	if (after)
@@ -103,14 +86,74 @@ static int record(struct call *call, enum lc_change_type type, char *place,
 	rc = lc_view_seen(call->txn->view, call->path, &op.before);
 	if (!rc)
 		rc = lc_txn_record(call->txn, &op);
-	return rc ? failed(call, rc, NULL) : 0;
+	return rc ? lc_call_failed(call, rc, NULL) : 0;
 }
 
-static int put_object(struct call *call, char *real, const struct lc_identity *identity)
+/* Content that was staged and will not be committed after all does not count. */
+static void uncount(struct lc_call *call)
+{
+	struct lc_beneath_cache cache;
+	struct stat st;
+
+	if (call->node.state != LC_NODE_STAGED || !S_ISREG(call->node.identity.mode))
+		return;
+	lc_beneath_init(&cache, call->txn->store->root);
+	if (lc_beneath_stat(&cache, call->node.real, &st) == 0 && st.st_nlink == 1 &&
+	    (uint64_t)st.st_size <= call->txn->bytes)
+		call->txn->bytes -= (uint64_t)st.st_size;
+	lc_beneath_release(&cache);
+}
+
+int lc_call_put(struct lc_call *call, char *real, const struct lc_identity *identity)
 {
 	int rc = lc_view_put(call->txn->view, call->path, real, identity);
 
-	return rc ? failed(call, rc, NULL) : record(call, LC_OPERATION_PUT, real, identity);
+	return rc ? lc_call_failed(call, rc, NULL) : record(call, LC_OPERATION_PUT, real, identity);
+}
+
+/* Where new content for its path has to be staged. */
+static int find_stage(struct lc_call *call, size_t *at)
+{
+	int rc = lc_txn_mount_for(call->txn, call->path, at);
+
+	if (!rc)
+		rc = lc_txn_stage_on(call->txn, *at);
+	if (rc == -EACCES || rc == -EPERM)
+		return lc_call_failed(call, rc,
+		                      "no right to stage in the top directory of its file system");
+	return rc < 0 ? lc_call_failed(call, rc, NULL) : 0;
+}
+
+static int put_logged(struct lc_call *call, const void *buffer, size_t length)
+{
+	struct lc_identity identity;
+	char real[PATH_MAX];
+	int rc = lc_txn_log_content(call->txn, &call->node, buffer, length, real, &identity);
+
+	return rc ? lc_call_failed(call, rc, NULL) : lc_call_put(call, real, &identity);
+}
+
+static int has_changes(const struct lc_call *call)
+{
+	const struct lc_change_list *metas = lc_view_metas(call->txn->view, call->path);
+
+	return metas && metas->count > 0;
+}
+
+/* What operations before have changed of the old file's metadata is kept too. */
+static int keep_changes(const struct lc_call *call, char *real, struct lc_identity *identity)
+{
+	const struct lc_change_list *metas = lc_view_metas(call->txn->view, call->path);
+	struct lc_node node = {.state = LC_NODE_STAGED, .identity = *identity};
+	size_t i;
+	int rc = 0;
+
+	snprintf(node.real, sizeof node.real, "%s", real);
+	for (i = 0; metas && i < metas->count && !rc; i++) {
+		rc = lc_txn_stage_meta(call->txn, &node, &metas->items[i], identity);
+		node.identity = *identity;
+	}
+	return rc;
 }
 
 static int put(struct commit_txn *txn, const char *path, int fd, int mode_of, const void *buffer,
@@ -118,22 +161,31 @@ static int put(struct commit_txn *txn, const char *path, int fd, int mode_of, co
 {
 	struct lc_identity identity;
 	char real[PATH_MAX];
-	struct call call;
-	int rc = begin(&call, txn, "put", path, err);
+	struct lc_call call;
+	size_t at;
+	int rc = lc_call_begin(&call, txn, "put", path, err);
 
 	if (rc)
 		return rc;
-	if (is_directory(&call.node))
-		return failed(&call, -EISDIR, NULL);
-	if (!is_absent(&call.node) && !S_ISREG(call.node.identity.mode) &&
+	if (lc_call_is_directory(&call.node))
+		return lc_call_failed(&call, -EISDIR, NULL);
+	if (!lc_call_is_absent(&call.node) && !S_ISREG(call.node.identity.mode) &&
 	    !S_ISLNK(call.node.identity.mode))
-		return failed(&call, -EINVAL, "not a regular file");
-	rc = lc_txn_stage_file(txn, &call.node, mode_of, fd, buffer, length, real, &identity, err);
+		return lc_call_failed(&call, -EINVAL, "not a regular file");
+	rc = find_stage(&call, &at);
+	if (rc)
+		return rc;
+	if (fd < 0 && !has_changes(&call) && lc_txn_may_log(txn, at, &call.node, length))
+		return put_logged(&call, buffer, length);
+	rc = lc_txn_stage_file(txn, at, &call.node, mode_of, fd, buffer, length, real, &identity,
+	                       err);
 	if (rc) {
 		lc_txn_poison(txn);
 		return rc;
 	}
-	return put_object(&call, real, &identity);
+	uncount(&call);
+	rc = S_ISREG(call.node.identity.mode) ? keep_changes(&call, real, &identity) : 0;
+	return rc ? lc_call_failed(&call, rc, NULL) : lc_call_put(&call, real, &identity);
 }
 
 int commit_txn_put_bytes(struct commit_txn *txn, const char *path, const void *buffer,
@@ -148,42 +200,45 @@ int commit_txn_put_fd(struct commit_txn *txn, const char *path, int fd, int mode
 	return put(txn, path, fd, mode_of, NULL, 0, err);
 }
 
-static int take_away(struct call *call)
+static int take_away(struct lc_call *call)
 {
 	char nowhere[] = "";
 	int rc = lc_view_remove(call->txn->view, call->path);
 
-	return rc ? failed(call, rc, NULL) : record(call, LC_OPERATION_REMOVE, nowhere, NULL);
+	uncount(call);
+	lc_txn_mounts_forget(call->txn);
+	return rc ? lc_call_failed(call, rc, NULL)
+	          : record(call, LC_OPERATION_REMOVE, nowhere, NULL);
 }
 
 int commit_txn_rm(struct commit_txn *txn, const char *path, struct commit_error *err)
 {
-	struct call call;
-	int rc = begin(&call, txn, "rm", path, err);
+	struct lc_call call;
+	int rc = lc_call_begin(&call, txn, "rm", path, err);
 
 	if (rc)
 		return rc;
-	if (is_absent(&call.node))
-		return failed(&call, -ENOENT, NULL);
-	if (is_directory(&call.node))
-		return failed(&call, -EISDIR, "is a directory (rmdir)");
+	if (lc_call_is_absent(&call.node))
+		return lc_call_failed(&call, -ENOENT, NULL);
+	if (lc_call_is_directory(&call.node))
+		return lc_call_failed(&call, -EISDIR, "is a directory (rmdir)");
 	return take_away(&call);
 }
 
 int commit_txn_rmdir(struct commit_txn *txn, const char *path, struct commit_error *err)
 {
-	struct call call;
-	int rc = begin(&call, txn, "rmdir", path, err);
+	struct lc_call call;
+	int rc = lc_call_begin(&call, txn, "rmdir", path, err);
 
 	if (rc)
 		return rc;
-	if (is_absent(&call.node))
-		return failed(&call, -ENOENT, NULL);
-	if (!is_directory(&call.node))
-		return failed(&call, -ENOTDIR, NULL);
+	if (lc_call_is_absent(&call.node))
+		return lc_call_failed(&call, -ENOENT, NULL);
+	if (!lc_call_is_directory(&call.node))
+		return lc_call_failed(&call, -ENOTDIR, NULL);
 	rc = lc_view_has_entries(txn->view, call.path);
 	if (rc)
-		return failed(&call, rc < 0 ? rc : -ENOTEMPTY, NULL);
+		return lc_call_failed(&call, rc < 0 ? rc : -ENOTEMPTY, NULL);
 	return take_away(&call);
 }
 
@@ -192,15 +247,19 @@ int commit_txn_mkdir(struct commit_txn *txn, const char *path, mode_t mode,
 {
 	struct lc_identity identity;
 	char real[PATH_MAX];
-	struct call call;
-	int rc = begin(&call, txn, "mkdir", path, err);
+	struct lc_call call;
+	size_t at;
+	int rc = lc_call_begin(&call, txn, "mkdir", path, err);
 
 	if (rc)
 		return rc;
-	if (!is_absent(&call.node))
-		return failed(&call, -EEXIST, NULL);
-	rc = lc_txn_stage_directory(txn, mode, real, &identity);
-	return rc ? failed(&call, rc, NULL) : put_object(&call, real, &identity);
+	if (!lc_call_is_absent(&call.node))
+		return lc_call_failed(&call, -EEXIST, NULL);
+	rc = find_stage(&call, &at);
+	if (rc)
+		return rc;
+	rc = lc_txn_stage_directory(txn, at, mode, real, &identity);
+	return rc ? lc_call_failed(&call, rc, NULL) : lc_call_put(&call, real, &identity);
 }
 
 int commit_txn_symlink(struct commit_txn *txn, const char *target, const char *path,
@@ -208,15 +267,19 @@ int commit_txn_symlink(struct commit_txn *txn, const char *target, const char *p
 {
 	struct lc_identity identity;
 	char real[PATH_MAX];
-	struct call call;
-	int rc = begin(&call, txn, "symlink", path, err);
+	struct lc_call call;
+	size_t at;
+	int rc = lc_call_begin(&call, txn, "symlink", path, err);
 
 	if (rc)
 		return rc;
-	if (!is_absent(&call.node))
-		return failed(&call, -EEXIST, NULL);
-	rc = lc_txn_stage_symlink(txn, target, real, &identity);
-	return rc ? failed(&call, rc, NULL) : put_object(&call, real, &identity);
+	if (!lc_call_is_absent(&call.node))
+		return lc_call_failed(&call, -EEXIST, NULL);
+	rc = find_stage(&call, &at);
+	if (rc)
+		return rc;
+	rc = lc_txn_stage_symlink(txn, at, target, real, &identity);
+	return rc ? lc_call_failed(&call, rc, NULL) : lc_call_put(&call, real, &identity);
 }
 
 int commit_txn_link(struct commit_txn *txn, const char *from, const char *to,
@@ -224,237 +287,99 @@ int commit_txn_link(struct commit_txn *txn, const char *from, const char *to,
 {
 	struct lc_identity identity;
 	char real[PATH_MAX];
-	struct call source, call;
-	int rc = begin(&source, txn, "link", from, err);
+	struct lc_call source, call;
+	size_t at, from_at;
+	int rc = lc_call_begin(&source, txn, "link", from, err);
 
 	if (!rc)
-		rc = begin(&call, txn, "link", to, err);
+		rc = lc_call_begin(&call, txn, "link", to, err);
 	if (rc)
 		return rc;
-	if (is_absent(&source.node))
-		return failed(&source, -ENOENT, NULL);
-	if (is_directory(&source.node))
-		return failed(&source, -EPERM, "a directory has one name");
-	if (!is_absent(&call.node))
-		return failed(&call, -EEXIST, NULL);
-	rc = lc_txn_stage_link(txn, &source.node, real, &identity);
-	return rc ? failed(&call, rc, NULL) : put_object(&call, real, &identity);
+	if (lc_call_is_absent(&source.node))
+		return lc_call_failed(&source, -ENOENT, NULL);
+	if (lc_call_is_directory(&source.node))
+		return lc_call_failed(&source, -EPERM, "a directory has one name");
+	if (!lc_call_is_absent(&call.node))
+		return lc_call_failed(&call, -EEXIST, NULL);
+	rc = find_stage(&call, &at);
+	if (rc)
+		return rc;
+	rc = lc_txn_mount_of(txn, source.node.real, &from_at);
+	if (!rc && at != from_at)
+		return lc_call_failed(&call, -EXDEV,
+		                      "a hard link cannot lead to another file system");
+	if (!rc)
+		rc = lc_txn_stage_link(txn, at, &source.node, real, &identity);
+	rc = rc ? lc_call_failed(&call, rc, NULL) : lc_call_put(&call, real, &identity);
+	return rc ? rc : lc_call_share_changes(&source, &call);
 }
 
 /* As rename(2) has it. */
-static int check_move(struct commit_txn *txn, const struct call *from, const struct call *to)
+static int check_move(struct commit_txn *txn, const struct lc_call *from, const struct lc_call *to)
 {
 	size_t length = strlen(from->path);
 	int rc;
 
-	if (is_absent(&from->node))
+	if (lc_call_is_absent(&from->node))
 		return -ENOENT;
 	if (strncmp(from->path, to->path, length) == 0 && to->path[length] == '/')
 		return -EINVAL;
-	if (is_absent(&to->node))
+	if (lc_call_is_absent(&to->node))
 		return 0;
-	if (is_directory(&from->node) != is_directory(&to->node))
-		return is_directory(&to->node) ? -EISDIR : -ENOTDIR;
-	if (!is_directory(&to->node))
+	if (lc_call_is_directory(&from->node) != lc_call_is_directory(&to->node))
+		return lc_call_is_directory(&to->node) ? -EISDIR : -ENOTDIR;
+	if (!lc_call_is_directory(&to->node))
 		return 0;
 	rc = lc_view_has_entries(txn->view, to->path);
 	return rc > 0 ? -ENOTEMPTY : rc;
+}
+
+/* 1 if no rename can move it; or a negative errno. */
+static int needs_copy(const struct lc_call *from, const struct lc_call *to)
+{
+	struct commit_txn *txn = from->txn;
+	size_t from_at, to_at;
+	int rc = lc_txn_mount_of(txn, from->node.real, &from_at);
+
+	if (!rc)
+		rc = lc_txn_mount_for(txn, to->path, &to_at);
+	if (rc)
+		return rc;
+	return from_at != to_at ||
+	       (from->node.state == LC_NODE_ORIGINAL && lc_call_is_directory(&from->node) &&
+	        txn->mounts.items[from_at].traits.layers);
 }
 
 int commit_txn_mv(struct commit_txn *txn, const char *from, const char *to,
                   struct commit_error *err)
 {
 	struct lc_identity seen;
-	struct call source, call;
-	int rc = begin(&source, txn, "mv", from, err);
+	struct lc_call source, call;
+	int rc = lc_call_begin(&source, txn, "mv", from, err);
 
 	if (!rc)
-		rc = begin(&call, txn, "mv", to, err);
+		rc = lc_call_begin(&call, txn, "mv", to, err);
 	if (rc)
 		return rc;
 	rc = check_move(txn, &source, &call);
 	if (rc)
-		return failed(&source, rc, rc == -EINVAL ? "cannot be moved into itself" : NULL);
+		return lc_call_failed(&source, rc,
+		                      rc == -EINVAL ? "cannot be moved into itself" : NULL);
 	if (strcmp(source.path, call.path) == 0)
 		return 0;
+	rc = needs_copy(&source, &call);
+	if (rc < 0)
+		return lc_call_failed(&source, rc, NULL);
+	if (rc) {
+		rc = lc_txn_move_copy(txn, source.path, call.path, err);
+		if (rc)
+			lc_txn_poison(txn);
+		return rc;
+	}
+	lc_txn_mounts_forget(txn);
 	rc = lc_view_move(txn->view, source.path, call.path);
 	if (!rc)
 		rc = lc_view_seen(txn->view, call.path, &seen);
-	return rc ? failed(&source, rc, NULL)
+	return rc ? lc_call_failed(&source, rc, NULL)
 	          : record(&source, LC_OPERATION_MOVE, call.path, &seen);
-}
-
-/* Metadata that is wanted; name NULL: no attribute. */
-struct wish {
-	uint32_t mode;
-	uint32_t uid;
-	uint32_t gid;
-	const char *name;
-	const void *value;
-	size_t length;
-};
-
-static int make_meta(const struct call *call, const struct wish *wish, struct lc_change *meta)
-{
-	memset(meta, 0, sizeof *meta);
-	meta->type = LC_OPERATION_META;
-	meta->mode = wish->mode;
-	meta->uid = wish->uid;
-	meta->gid = wish->gid;
-	meta->path = strdup(call->path);
-	meta->place = strdup("");
-	meta->attribute = wish->name ? strdup(wish->name) : NULL;
-	meta->value = malloc(wish->length + 1);
-	meta->value_length = (uint32_t)wish->length;
-	if (!meta->path || !meta->place || !meta->value || (wish->name && !meta->attribute)) {
-		lc_change_release(meta);
-		return -ENOMEM;
-	}
-	if (wish->length > 0)
-		memcpy(meta->value, wish->value, wish->length);
-	return 0;
-}
-
-/* What only the stage holds is changed there; the rest at publishing. */
-static int change_meta(struct call *call, const struct wish *wish)
-{
-	struct lc_identity identity;
-	struct lc_change meta;
-	int rc = make_meta(call, wish, &meta);
-
-	if (rc)
-		return failed(call, rc, NULL);
-	if (call->node.state == LC_NODE_STAGED) {
-		rc = lc_txn_stage_meta(call->txn, &call->node, &meta, &identity);
-		lc_change_release(&meta);
-		return rc ? failed(call, rc, NULL) : put_object(call, call->node.real, &identity);
-	}
-	rc = lc_txn_record(call->txn, &meta);
-	if (rc) {
-		lc_change_release(&meta);
-		return failed(call, rc, NULL);
-	}
-	rc = lc_view_meta(call->txn->view, call->path, &meta);
-	return rc ? failed(call, rc, NULL) : 0;
-}
-
-static int begin_meta(struct call *call, struct commit_txn *txn, const char *operation,
-                      const char *path, struct wish *wish, struct commit_error *err)
-{
-	int rc = begin(call, txn, operation, path, err);
-
-	memset(wish, 0, sizeof *wish);
-	wish->mode = wish->uid = wish->gid = UINT32_MAX;
-	if (!rc && is_absent(&call->node))
-		rc = failed(call, -ENOENT, NULL);
-	return rc;
-}
-
-int commit_txn_chmod(struct commit_txn *txn, const char *path, mode_t mode,
-                     struct commit_error *err)
-{
-	struct wish wish;
-	struct call call;
-	int rc = begin_meta(&call, txn, "chmod", path, &wish, err);
-
-	if (rc)
-		return rc;
-	if (S_ISLNK(call.node.identity.mode))
-		return failed(&call, -EOPNOTSUPP, "a symbolic link has no mode of its own");
-	wish.mode = mode & 07777;
-	return change_meta(&call, &wish);
-}
-
-int commit_txn_chown(struct commit_txn *txn, const char *path, uid_t uid, gid_t gid,
-                     struct commit_error *err)
-{
-	struct wish wish;
-	struct call call;
-	int rc = begin_meta(&call, txn, "chown", path, &wish, err);
-
-	if (rc)
-		return rc;
-	wish.uid = uid;
-	wish.gid = gid;
-	return change_meta(&call, &wish);
-}
-
-int commit_txn_setxattr(struct commit_txn *txn, const char *path, const char *name,
-                        const void *value, size_t length, struct commit_error *err)
-{
-	struct wish wish;
-	struct call call;
-	int rc = begin_meta(&call, txn, "setxattr", path, &wish, err);
-
-	if (rc)
-		return rc;
-	if (S_ISLNK(call.node.identity.mode))
-		return failed(&call, -EOPNOTSUPP, "a symbolic link has no such attribute");
-	if (!*name || strlen(name) > 255 || length > 65536)
-		return failed(&call, -ERANGE, "an attribute's name or value is too long");
-	wish.name = name;
-	wish.value = value;
-	wish.length = length;
-	return change_meta(&call, &wish);
-}
-
-static enum commit_kind kind_of(const struct lc_node *node)
-{
-	if (node->state == LC_NODE_ABSENT)
-		return COMMIT_KIND_ABSENT;
-	switch (node->identity.mode & S_IFMT) {
-	case S_IFREG:
-		return COMMIT_KIND_FILE;
-	case S_IFDIR:
-		return COMMIT_KIND_DIRECTORY;
-	case S_IFLNK:
-		return COMMIT_KIND_SYMLINK;
-	default:
-		return COMMIT_KIND_OTHER;
-	}
-}
-
-int commit_txn_look(struct commit_txn *txn, const char *path, enum commit_kind *kind, char *real,
-                    size_t size, struct commit_error *err)
-{
-	char canonical[PATH_MAX];
-	struct lc_node node = {.state = LC_NODE_ABSENT};
-	int rc = resolve(txn, path, canonical);
-
-	if (!rc)
-		rc = lc_view_look(txn->view, canonical, &node);
-	/* Nothing below what is not there. */
-	if (rc && rc != -ENOENT && rc != -ENOTDIR)
-		return lc_txn_fail(txn, rc, "look at", path, explain(rc), err);
-	*kind = kind_of(&node);
-	if (real)
-		snprintf(real, size, "%s", node.real);
-	return 0;
-}
-
-struct listing {
-	int (*found)(void *context, const char *path, enum commit_kind before,
-	             const char *real_before, enum commit_kind after, const char *real_after);
-	void *context;
-};
-
-static int tell_change(void *context, const char *path, const struct lc_node *before,
-                       const struct lc_node *after)
-{
-	const struct listing *listing = context;
-
-	return listing->found(listing->context, path, kind_of(before), before->real, kind_of(after),
-	                      after->real);
-}
-
-int commit_txn_changes(struct commit_txn *txn,
-                       int (*found)(void *context, const char *path, enum commit_kind before,
-                                    const char *real_before, enum commit_kind after,
-                                    const char *real_after),
-                       void *context, struct commit_error *err)
-{
-	struct listing listing = {found, context};
-
-	(void)err;
-	return lc_view_each(txn->view, tell_change, &listing);
 }

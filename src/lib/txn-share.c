@@ -11,59 +11,66 @@
 #include <fcntl.h>
 
 /* On a read-only file system nothing can be finished, but it can be seen that it is not. */
-static int open_to_look(struct commit_store **store, const char *root,
-                        const struct commit_store_options *opt, struct commit_error *err)
+static int open_to_share(struct commit_store **store, const char *root,
+                         const struct commit_store_options *opt, struct commit_error *err)
 {
-	int rc = commit_store_open(store, root, COMMIT_STORE_LOOK, opt, err);
+	struct commit_error first = COMMIT_ERROR_INIT;
+	int rc = lc_store_open(store, root, 0, opt, &first);
 
-	if (rc == 0 && lc_store_has_stages(*store) > 0) {
-		commit_store_close(*store);
-		return lc_error_set(err, COMMIT_EPENDING, EROFS, "read", root,
-		                    "a transaction may be unfinished, and the tree cannot be "
-		                    "written to finish it");
-	}
+	if (rc == COMMIT_EFAILED && (first.errnum == EROFS || first.errnum == EACCES))
+		return lc_store_open(store, root, COMMIT_STORE_LOOK, opt, err);
+	if (rc && err)
+		*err = first;
 	return rc;
 }
 
-/* Polled like the exclusive lock: a wait in flock(2) could not be cancelled. */
-static int share(int fd, const struct commit_store_options *opt)
+/*
+ * Shares the lock and looks under it: what is found is what there will be as
+ * long as the lock is held. An exclusive lock that becomes shared is let go in
+ * between, so after recovery it is looked again.
+ */
+static int share_settled(struct commit_store *store, struct commit_error *err)
 {
-	int64_t deadline = lc_lock_deadline(opt->wait_ms);
+	int64_t deadline = lc_lock_deadline(store->opt.wait_ms);
 	int rc;
 
 	for (;;) {
-		rc = lc_sys_lock_shared(fd);
-		if (rc != -EWOULDBLOCK)
+		rc = lc_store_enter_shared(store, err);
+		if (rc)
+			return rc;
+		rc = lc_txn_has_unfinished(store, err);
+		lc_log_close(store->log);
+		store->log = NULL;
+		if (rc <= 0)
+			break;
+		lc_sys_unlock(store->lock);
+		if (store->look_only)
+			return lc_error_set(err, COMMIT_EPENDING, EROFS, "read", store->path,
+			                    "a transaction is committed and not finished, and the "
+			                    "tree cannot be written to finish it");
+		rc = lc_txn_settle(store, err);
+		if (rc)
 			return rc;
 		if (lc_sys_clock_ms() >= deadline)
-			return rc;
-		rc = lc_sys_wait(-1, opt->cancel_fd, 5);
-		if (rc != -ETIMEDOUT)
-			return rc;
+			return lc_error_set(err, COMMIT_EBUSY, EWOULDBLOCK, "lock", store->path,
+			                    "transactions are being committed (--wait)");
 	}
+	if (rc)
+		lc_sys_unlock(store->lock);
+	return rc;
 }
 
-/* A descriptor of its own, for whoever runs under it: with no O_CLOEXEC. */
-static int take_lock(struct commit_store *store, int *fd, struct commit_error *err)
+/*
+ * The lock belongs to the open file, and the caller gets the descriptor that
+ * took it: there is no moment without it. Whoever runs under it inherits it.
+ */
+static int give_lock(struct commit_store *store, int *fd, struct commit_error *err)
 {
-	int lock = lc_sys_open(store->home, "lock", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	int rc = lock < 0 ? lock : share(lock, &store->opt);
-
-	if (rc && !lc_lock_unsupported(rc)) {
-		lc_sys_drop(&lock);
-		if (rc == -EWOULDBLOCK)
-			return lc_error_set(err, COMMIT_EBUSY, EWOULDBLOCK, "lock", store->path,
-			                    "a transaction is being committed (--wait)");
-		return lc_store_fail(store, rc, "lock", NULL, err);
-	}
-	rc = fcntl(lock, F_SETFD, 0);
-	if (rc < 0) {
-		rc = -errno;
-		lc_sys_drop(&lock);
-		return lc_store_fail(store, rc, "lock", NULL, err);
-	}
-	lc_sys_forget(lock);
-	*fd = lock;
+	if (fcntl(store->lock, F_SETFD, 0) < 0)
+		return lc_store_fail(store, -errno, "lock", NULL, err);
+	*fd = store->lock;
+	lc_sys_forget(store->lock);
+	store->lock = -1;
 	return 0;
 }
 
@@ -71,17 +78,13 @@ int commit_store_share(const char *root, const struct commit_store_options *opt,
                        struct commit_error *err)
 {
 	struct commit_store *store;
-	struct commit_error first = COMMIT_ERROR_INIT;
-	int rc = commit_store_open(&store, root, 0, opt, &first);
+	int rc = open_to_share(&store, root, opt, err);
 
-	if (rc == COMMIT_EFAILED && (first.errnum == EROFS || first.errnum == EACCES))
-		rc = open_to_look(&store, root, opt, &first);
-	if (rc) {
-		if (err)
-			*err = first;
+	if (rc)
 		return rc;
-	}
-	rc = take_lock(store, fd, err);
+	rc = share_settled(store, err);
+	if (!rc)
+		rc = give_lock(store, fd, err);
 	commit_store_close(store);
 	return rc;
 }

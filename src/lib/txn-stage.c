@@ -19,32 +19,73 @@
 
 #define KEEP_ALL (COMMIT_KEEP_MODE | COMMIT_KEEP_OWNER | COMMIT_KEEP_ACL | COMMIT_KEEP_XATTR)
 
-/* The name of the next object, and its path relative to the root. */
-static void next_object(struct commit_txn *txn, char name[32], char real[PATH_MAX])
+int lc_txn_next_object(struct commit_txn *txn, size_t at, char name[32], char real[PATH_MAX])
 {
+	int dir = lc_txn_stage_on(txn, at);
+
 	snprintf(name, 32, "in-%u", txn->serial++);
-	snprintf(real, PATH_MAX, "%s/%s", txn->place, name);
+	if (dir >= 0)
+		snprintf(real, PATH_MAX, "%s/%s", txn->stages[at].path, name);
+	else
+		strcpy(real, txn->mounts.items[at].top);
+	return dir;
 }
 
-static int identify(struct commit_txn *txn, const char *name, struct lc_identity *identity)
+int lc_txn_identify(int dir, const char *name, struct lc_identity *identity)
 {
 	struct stat st;
-	int rc = lc_sys_lstat_times(txn->dir, name, &st);
+	int rc = lc_sys_lstat_times(dir, name, &st);
 
 	if (!rc)
 		lc_identity_of(&st, identity);
 	return rc;
 }
 
-static void init_plan(struct commit_txn *txn, struct lc_meta_plan *plan)
+/*
+ * One that outlives us: another process may commit it, and a write-back error
+ * must not get lost between. And where no syncfs will do it for all.
+ */
+int lc_txn_needs_flush(const struct commit_txn *txn, size_t at)
+{
+	return txn->info.keep || !txn->mounts.items[at].traits.syncs;
+}
+
+static void init_plan(const struct commit_store *store, struct lc_meta_plan *plan)
 {
 	memset(plan, 0, sizeof *plan);
 	plan->keep = KEEP_ALL;
 	plan->mode_and = 07777;
 	plan->owner = (uid_t)-1;
 	plan->group = (gid_t)-1;
-	plan->warn = txn->store->opt.warn;
-	plan->context = txn->store->opt.context;
+	plan->warn = store->opt.warn;
+	plan->context = store->opt.context;
+}
+
+int lc_txn_copy_metadata(struct commit_store *store, int from, const char *path, int fd,
+                         mode_t mode_or, struct commit_error *err)
+{
+	struct lc_meta_plan plan;
+	struct stat st;
+	int rc = lc_sys_fstat(from, &st);
+
+	init_plan(store, &plan);
+	plan.mode_or = mode_or;
+	if (rc)
+		return lc_error_set(err, COMMIT_EFAILED, -rc, "read metadata", path, NULL);
+	return lc_meta_apply(from, &st, 0, fd, &plan, path, err);
+}
+
+int lc_txn_keep_metadata(struct commit_store *store, const char *old, int fd,
+                         struct commit_error *err)
+{
+	int from = lc_beneath_open(store->root, old, O_RDONLY | O_NONBLOCK);
+	int rc;
+
+	if (from < 0)
+		return lc_error_set(err, COMMIT_EFAILED, -from, "read metadata", old, NULL);
+	rc = lc_txn_copy_metadata(store, from, old, fd, 0, err);
+	lc_sys_drop(&from);
+	return rc;
 }
 
 /*
@@ -54,26 +95,9 @@ static void init_plan(struct commit_txn *txn, struct lc_meta_plan *plan)
 static int keep_metadata(struct commit_txn *txn, const struct lc_node *old, int mode_of, int fd,
                          struct commit_error *err)
 {
-	struct lc_meta_plan plan;
-	struct stat st;
-	int from = -1;
-	int rc = 0;
-
 	if (S_ISREG(old->identity.mode))
-		rc = from = lc_beneath_open(txn->store->root, old->real, O_RDONLY | O_NONBLOCK);
-	else if (mode_of >= 0)
-		from = mode_of;
-	if (from < 0)
-		return rc < 0 ? lc_txn_fail(txn, rc, "read metadata", old->real, NULL, err) : 0;
-	init_plan(txn, &plan);
-	rc = lc_sys_fstat(from, &st);
-	if (rc)
-		rc = lc_txn_fail(txn, rc, "read metadata", old->real, NULL, err);
-	else
-		rc = lc_meta_apply(from, &st, 0, fd, &plan, old->real, err);
-	if (from != mode_of)
-		lc_sys_drop(&from);
-	return rc;
+		return lc_txn_keep_metadata(txn->store, old->real, fd, err);
+	return mode_of < 0 ? 0 : lc_txn_copy_metadata(txn->store, mode_of, old->real, fd, 0, err);
 }
 
 static int fill(struct commit_txn *txn, int fd, int from, const void *buffer, size_t length)
@@ -89,16 +113,16 @@ static int fill(struct commit_txn *txn, int fd, int from, const void *buffer, si
 	return rc;
 }
 
-int lc_txn_stage_file(struct commit_txn *txn, const struct lc_node *old, int mode_of, int from,
-                      const void *buffer, size_t length, char real[PATH_MAX],
+int lc_txn_stage_file(struct commit_txn *txn, size_t at, const struct lc_node *old, int mode_of,
+                      int from, const void *buffer, size_t length, char real[PATH_MAX],
                       struct lc_identity *identity, struct commit_error *err)
 {
 	char name[32];
+	int dir = lc_txn_next_object(txn, at, name, real);
 	int fd, rc;
 
-	next_object(txn, name, real);
 	/* 0666: the kernel takes the umask off; the directory around it is 0700. */
-	fd = lc_sys_create(txn->dir, name, O_RDWR, 0666);
+	fd = dir < 0 ? dir : lc_sys_create(dir, name, O_RDWR, 0666);
 	if (fd < 0)
 		return lc_txn_fail(txn, fd, "stage", real, NULL, err);
 	rc = fill(txn, fd, from, buffer, length);
@@ -107,8 +131,7 @@ int lc_txn_stage_file(struct commit_txn *txn, const struct lc_node *old, int mod
 		return lc_txn_fail(txn, rc, "stage", real, NULL, err);
 	}
 	rc = keep_metadata(txn, old, mode_of, fd, err);
-	/* Another process may commit it: a write-back error must not get lost between. */
-	if (!rc && txn->info.keep) {
+	if (!rc && lc_txn_needs_flush(txn, at)) {
 		rc = lc_sys_fsync(fd);
 		if (rc)
 			rc = lc_txn_fail(txn, rc, "flush", real, NULL, err);
@@ -116,64 +139,110 @@ int lc_txn_stage_file(struct commit_txn *txn, const struct lc_node *old, int mod
 	lc_sys_drop(&fd);
 	if (rc)
 		return rc;
-	rc = identify(txn, name, identity);
+	rc = lc_txn_identify(dir, name, identity);
 	return rc ? lc_txn_fail(txn, rc, "stage", real, NULL, err) : 0;
 }
 
-int lc_txn_stage_directory(struct commit_txn *txn, mode_t mode, char real[PATH_MAX],
+/* A directory that its owner may not read has nothing in it to flush. */
+static int flush_directory(struct commit_txn *txn, size_t at, int dir, const char *name)
+{
+	int fd, rc;
+
+	if (!lc_txn_needs_flush(txn, at))
+		return 0;
+	fd = lc_sys_open(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	if (fd < 0)
+		return fd == -EACCES ? 0 : fd;
+	rc = lc_mount_flush_directory(fd, dir);
+	lc_sys_drop(&fd);
+	return rc;
+}
+
+int lc_txn_stage_directory(struct commit_txn *txn, size_t at, mode_t mode, char real[PATH_MAX],
                            struct lc_identity *identity)
 {
 	char name[32];
-	int rc;
+	int dir = lc_txn_next_object(txn, at, name, real);
+	int rc = dir < 0 ? dir : lc_sys_mkdir(dir, name, mode);
 
-	next_object(txn, name, real);
-	rc = lc_sys_mkdir(txn->dir, name, mode);
-	return rc ? rc : identify(txn, name, identity);
+	if (!rc)
+		rc = flush_directory(txn, at, dir, name);
+	return rc ? rc : lc_txn_identify(dir, name, identity);
 }
 
-int lc_txn_stage_symlink(struct commit_txn *txn, const char *target, char real[PATH_MAX],
+int lc_txn_stage_symlink(struct commit_txn *txn, size_t at, const char *target, char real[PATH_MAX],
                          struct lc_identity *identity)
 {
 	char name[32];
-	int rc;
+	int dir = lc_txn_next_object(txn, at, name, real);
+	int rc = dir < 0 ? dir : lc_sys_symlink(target, dir, name);
 
-	next_object(txn, name, real);
-	rc = lc_sys_symlink(target, txn->dir, name);
-	return rc ? rc : identify(txn, name, identity);
+	return rc ? rc : lc_txn_identify(dir, name, identity);
 }
 
-int lc_txn_stage_link(struct commit_txn *txn, const struct lc_node *from, char real[PATH_MAX],
-                      struct lc_identity *identity)
+int lc_txn_stage_link(struct commit_txn *txn, size_t at, const struct lc_node *from,
+                      char real[PATH_MAX], struct lc_identity *identity)
 {
 	struct lc_beneath_cache cache;
 	const char *base;
 	char name[32];
+	int stage = lc_txn_next_object(txn, at, name, real);
 	int dir, rc;
 
+	if (stage < 0)
+		return stage;
 	lc_beneath_init(&cache, txn->store->root);
 	dir = lc_beneath_parent(&cache, from->real, &base);
-	next_object(txn, name, real);
-	rc = dir < 0 ? dir : lc_sys_link(dir, base, txn->dir, name);
+	rc = dir < 0 ? dir : lc_sys_link(dir, base, stage, name);
 	lc_beneath_release(&cache);
-	return rc ? rc : identify(txn, name, identity);
+	return rc ? rc : lc_txn_identify(stage, name, identity);
+}
+
+/* Nothing would change. With set-id bits a chown does, for it takes them away. */
+static int has_meta(const struct stat *st, const struct lc_change *meta)
+{
+	return !meta->attribute && (st->st_mode & (S_ISUID | S_ISGID)) == 0 &&
+	       (meta->uid == UINT32_MAX || meta->uid == st->st_uid) &&
+	       (meta->gid == UINT32_MAX || meta->gid == st->st_gid) &&
+	       (meta->mode == UINT32_MAX || meta->mode == (st->st_mode & 07777));
 }
 
 int lc_txn_stage_meta(struct commit_txn *txn, const struct lc_node *node,
                       const struct lc_change *meta, struct lc_identity *identity)
 {
 	const char *name = strrchr(node->real, '/') + 1;
+	size_t at = lc_txn_stage_of(txn, node->real);
+	int dir = at < txn->mounts.count ? lc_txn_stage_on(txn, at) : -ENODEV;
+	struct stat st;
 	int fd, rc;
 
-	if (S_ISLNK(node->identity.mode)) {
-		rc = lc_sys_lchown(txn->dir, name, meta->uid, meta->gid);
-		return rc ? rc : identify(txn, name, identity);
+	if (dir < 0)
+		return dir;
+	/* Nobody else changes what is staged: its mode is known. */
+	st.st_mode = node->identity.mode;
+	if (meta->uid == UINT32_MAX && meta->gid == UINT32_MAX && has_meta(&st, meta)) {
+		*identity = node->identity;
+		return 0;
 	}
-	fd = lc_sys_open(txn->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	rc = lc_sys_lstat_times(dir, name, &st);
+	if (rc)
+		return rc;
+	if (has_meta(&st, meta)) {
+		lc_identity_of(&st, identity);
+		return 0;
+	}
+	if (st.st_nlink > 1 && !S_ISDIR(st.st_mode))
+		return -EMLINK;
+	if (S_ISLNK(node->identity.mode)) {
+		rc = lc_sys_lchown(dir, name, meta->uid, meta->gid);
+		return rc ? rc : lc_txn_identify(dir, name, identity);
+	}
+	fd = lc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return fd;
 	rc = lc_publish_set(fd, meta);
-	if (!rc && txn->info.keep)
+	if (!rc && lc_txn_needs_flush(txn, at))
 		rc = lc_sys_fsync(fd);
 	lc_sys_drop(&fd);
-	return rc ? rc : identify(txn, name, identity);
+	return rc ? rc : lc_txn_identify(dir, name, identity);
 }

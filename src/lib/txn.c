@@ -3,9 +3,11 @@
 
 #include "txn-internal.h"
 
+#include "bytes.h"
 #include "copy.h"
 #include "error.h"
 #include "lock.h"
+#include "name.h"
 #include "record.h"
 #include "sys.h"
 
@@ -57,119 +59,53 @@ uint64_t lc_txn_number(const char *id)
 	return strcmp(id, again) == 0 ? number : 0;
 }
 
-/* The 22nd field of /proc/PID/stat; the name before may hold anything. */
-static uint64_t process_start(int64_t pid)
-{
-	char path[64], text[1024];
-	const char *field;
-	ssize_t length;
-	int fd, i;
-
-	snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
-	fd = lc_sys_open(AT_FDCWD, path, O_RDONLY);
-	if (fd < 0)
-		return 0;
-	length = lc_copy_read(fd, text, sizeof text - 1, 0);
-	lc_sys_drop(&fd);
-	text[length > 0 ? length : 0] = '\0';
-	field = strrchr(text, ')');
-	for (i = 0; field && i < 20; i++)
-		field = strchr(field + 1, ' ');
-	return field ? strtoull(field + 1, NULL, 10) : 0;
-}
-
 static int write_info(struct commit_txn *txn)
 {
 	const struct lc_txn_info *info = &txn->info;
 	char text[LC_TXN_INFO_SIZE];
 	off_t at = 0;
-	int fd = lc_sys_create(txn->dir, "info", O_WRONLY, 0600);
+	struct stat st;
+	/* 0666: what the umask leaves of it tells what new files get. */
+	int fd = lc_sys_create(txn->dir, "info", O_WRONLY, 0666);
 	int rc;
 
 	if (fd < 0)
 		return fd;
+	rc = lc_sys_fstat(fd, &st);
+	if (rc) {
+		lc_sys_drop(&fd);
+		return rc;
+	}
+	txn->new_mode = st.st_mode & 0777;
 	snprintf(text, sizeof text,
 	         "keep %d\nbegun %" PRId64 "\nttl %" PRId64 "\nowner %" PRId64 " %" PRIu64
-	         "\nuser %" PRIu64 "\n",
-	         info->keep, info->begun, info->ttl, info->owner, info->owner_started, info->user);
+	         "\nuser %" PRIu64 "\nboot %" PRIu32 "\n",
+	         info->keep, info->begun, info->ttl, info->owner, info->owner_started, info->user,
+	         lc_name_boot());
 	rc = lc_copy_bytes(fd, &at, text, strlen(text));
+	if (!rc)
+		rc = lc_store_share(txn->store, fd, LC_STORE_GROUP_FILE);
 	if (!rc && info->keep)
 		rc = lc_sys_fsync(fd);
 	lc_sys_drop(&fd);
 	return rc;
 }
 
-/* The word and a number after it, behind which *text then stands. */
-static int read_number(const char **text, const char *word, int64_t *number)
-{
-	char *end;
-
-	if (strncmp(*text, word, strlen(word)) != 0)
-		return 0;
-	*number = strtoll(*text + strlen(word), &end, 10);
-	if (end == *text + strlen(word))
-		return 0;
-	*text = end;
-	return 1;
-}
-
-int lc_txn_read_info(int dir, struct lc_txn_info *info)
-{
-	char text[LC_TXN_INFO_SIZE];
-	const char *next = text;
-	int64_t keep, started, user;
-	ssize_t length;
-	int fd = lc_sys_open(dir, "info", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-
-	memset(info, 0, sizeof *info);
-	if (fd < 0)
-		return fd;
-	length = lc_copy_read(fd, text, sizeof text - 1, 0);
-	lc_sys_drop(&fd);
-	if (length < 0)
-		return (int)length;
-	text[length] = '\0';
-	if (!read_number(&next, "keep ", &keep) || !read_number(&next, "\nbegun ", &info->begun) ||
-	    !read_number(&next, "\nttl ", &info->ttl) ||
-	    !read_number(&next, "\nowner ", &info->owner) || !read_number(&next, " ", &started) ||
-	    !read_number(&next, "\nuser ", &user))
-		return -EBADMSG;
-	info->keep = keep != 0;
-	info->owner_started = (uint64_t)started;
-	info->user = (uint64_t)user;
-	return 0;
-}
-
-/*
- * One that is not kept dies with its process, whose lock tells. A kept one dies
- * with its owner, if it has one, and of age.
- */
-int lc_txn_is_dead(int dir, int ops, const struct lc_txn_info *info)
-{
-	(void)dir;
-	if (lc_sys_lock(ops) == -EWOULDBLOCK)
-		return 0;
-	if (!info->keep)
-		return 1;
-	if (info->owner && process_start(info->owner) != info->owner_started)
-		return 1;
-	return (int64_t)time(NULL) - info->begun > info->ttl;
-}
-
 void lc_txn_poison(struct commit_txn *txn)
 {
 	txn->state = LC_TXN_POISONED;
-	/* Needs no space: the disk may be full just now. */
-	lc_sys_fchmod(txn->ops, POISONED_MODE);
+	/* Needs no space: the disk may be full just now. Of another member's it is the end. */
+	if (lc_sys_fchmod(txn->ops, POISONED_MODE) == -EPERM)
+		lc_sys_unlink(txn->dir, "info");
 }
 
-int lc_txn_record(struct commit_txn *txn, const struct lc_change *operation)
+int lc_txn_append(const struct commit_txn *txn, int fd, off_t *end, const struct lc_change *change)
 {
-	struct lc_record record = {.type = operation->type, .position = (uint64_t)txn->ops_end};
+	struct lc_record record = {.type = change->type, .position = (uint64_t)*end};
 	unsigned char *payload, *bytes;
-	off_t at = txn->ops_end;
+	off_t at = *end;
 	size_t size;
-	int rc = lc_change_encode(operation, &payload, &record.length);
+	int rc = lc_change_encode(change, &payload, &record.length);
 
 	if (rc)
 		return rc;
@@ -179,14 +115,28 @@ int lc_txn_record(struct commit_txn *txn, const struct lc_change *operation)
 		memcpy(bytes + LC_RECORD_HEAD, payload, record.length);
 		record.transaction = txn->number;
 		size = lc_record_seal(bytes, &record);
-		rc = lc_copy_bytes(txn->ops, &at, bytes, size);
+		rc = lc_copy_bytes(fd, &at, bytes, size);
 	}
-	if (!rc && txn->info.keep)
-		rc = lc_sys_fdatasync(txn->ops);
 	if (!rc)
-		txn->ops_end = at;
+		*end = at;
 	free(bytes);
 	free(payload);
+	return rc;
+}
+
+int lc_txn_record(struct commit_txn *txn, const struct lc_change *operation)
+{
+	off_t end = txn->ops_end;
+	int rc;
+
+	/* Nobody can resume it. */
+	if (!txn->info.keep)
+		return 0;
+	rc = lc_txn_append(txn, txn->ops, &end, operation);
+	if (!rc && !txn->batch)
+		rc = lc_sys_fdatasync(txn->ops);
+	if (!rc)
+		txn->ops_end = end;
 	return rc;
 }
 
@@ -203,7 +153,9 @@ static struct commit_txn *new_txn(struct commit_store *store, uint64_t number)
 	lc_txn_id(number, txn->id);
 	snprintf(txn->place, sizeof txn->place, LC_STORE_STAGE "/%s", txn->id);
 	txn->view = lc_view_new(store->root, txn->place);
-	if (!txn->view) {
+	if (!txn->view || lc_txn_mounts_init(txn) != 0) {
+		lc_txn_mounts_release(txn);
+		lc_view_free(txn->view);
 		free(txn);
 		return NULL;
 	}
@@ -229,10 +181,18 @@ static int make_stage(struct commit_txn *txn)
 	txn->dir = lc_sys_open(txn->store->stage, txn->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
 	if (txn->dir < 0)
 		return txn->dir;
+	rc = lc_store_share(txn->store, txn->dir, LC_STORE_GROUP_PLACE);
+	if (rc)
+		return rc;
 	txn->ops = lc_sys_create(txn->dir, "ops", O_RDWR, 0600);
 	if (txn->ops < 0)
 		return txn->ops;
-	rc = lc_sys_lock(txn->ops);
+	rc = lc_store_share(txn->store, txn->ops, LC_STORE_GROUP_FILE);
+	if (rc)
+		return rc;
+	/* Somebody may be looking whether it lives. */
+	rc = lc_lock_acquire(txn->ops, lc_lock_deadline(txn->store->opt.wait_ms),
+	                     txn->store->opt.cancel_fd);
 	if (rc && !lc_lock_unsupported(rc))
 		return rc;
 	rc = write_info(txn);
@@ -261,15 +221,26 @@ int commit_txn_begin(struct commit_txn **out, struct commit_store *store,
 	if (!txn)
 		return lc_store_fail(store, rc ? rc : -ENOMEM, "begin", NULL, err);
 	txn->info.keep = (opt->flags & COMMIT_TXN_KEEP) != 0;
+	txn->log_contents = !txn->info.keep && (opt->flags & COMMIT_TXN_LOG_CONTENTS) != 0;
+	txn->committed = opt->committed;
+	txn->context = opt->context;
 	txn->info.begun = (int64_t)time(NULL);
 	txn->info.ttl = opt->ttl;
 	txn->info.owner = opt->owner;
-	txn->info.owner_started = opt->owner ? process_start(opt->owner) : 0;
+	txn->info.owner_started = opt->owner ? lc_txn_process_start(opt->owner) : 0;
 	txn->info.user = geteuid();
+	/* A stage that is half made looks like one whose maker has died. */
+	rc = lc_store_lock_shared(store, err);
+	if (rc) {
+		txn->state = LC_TXN_ENDED;
+		commit_txn_close(txn);
+		return rc;
+	}
 	rc = make_stage(txn);
+	lc_sys_unlock(store->lock);
 	if (rc) {
 		lc_store_fail(store, rc, "begin", NULL, err);
-		lc_store_remove_stage(store, txn->id);
+		lc_txn_remove_stage(store, txn->id);
 		txn->state = LC_TXN_ENDED;
 		commit_txn_close(txn);
 		return COMMIT_EFAILED;
@@ -286,8 +257,11 @@ static int repeat(struct commit_txn *txn, struct lc_change *op)
 	int knew_other =
 	        op->type == LC_OPERATION_MOVE && lc_view_seen(txn->view, op->place, &seen) == 0;
 	struct lc_change meta;
+	size_t at;
 	int rc;
 
+	if (op->type != LC_OPERATION_META && op->value_length == sizeof(uint64_t))
+		txn->bytes = lc_get_le64(op->value);
 	switch (op->type) {
 	case LC_OPERATION_PUT:
 		rc = lc_view_put(txn->view, op->path, op->place, &op->after);
@@ -295,13 +269,17 @@ static int repeat(struct commit_txn *txn, struct lc_change *op)
 		break;
 	case LC_OPERATION_REMOVE:
 		rc = lc_view_remove(txn->view, op->path);
+		lc_txn_mounts_forget(txn);
 		break;
 	case LC_OPERATION_MOVE:
 		rc = lc_view_move(txn->view, op->path, op->place);
+		lc_txn_mounts_forget(txn);
 		break;
 	default:
 		meta = *op;
 		memset(op, 0, sizeof *op);
+		/* Its mount has to be known when the commit is checked. */
+		(void)lc_txn_mount_for(txn, meta.path, &at);
 		return lc_view_meta(txn->view, meta.path, &meta);
 	}
 	if (!rc && !knew)
@@ -331,6 +309,21 @@ static int repeat_all(struct commit_txn *txn, const unsigned char *bytes, size_t
 	return rc;
 }
 
+/* An operation that was not written down to its end may have left its object. */
+static int skip_objects(struct commit_txn *txn)
+{
+	char name[32];
+	struct stat st;
+	int rc;
+
+	do {
+		snprintf(name, sizeof name, "in-%u", txn->serial);
+		rc = lc_sys_lstat(txn->dir, name, &st);
+		txn->serial += rc == 0;
+	} while (rc == 0);
+	return rc == -ENOENT ? 0 : rc;
+}
+
 static int load_ops(struct commit_txn *txn)
 {
 	unsigned char *bytes;
@@ -350,7 +343,7 @@ static int load_ops(struct commit_txn *txn)
 	length = lc_copy_read(txn->ops, bytes, (size_t)st.st_size, 0);
 	rc = length < 0 ? (int)length : repeat_all(txn, bytes, (size_t)length);
 	free(bytes);
-	return rc;
+	return rc ? rc : skip_objects(txn);
 }
 
 static int open_stage(struct commit_txn *txn)
@@ -389,6 +382,8 @@ int commit_txn_resume(struct commit_txn **out, struct commit_store *store, const
 		return lc_store_fail(store, -ENOMEM, "resume", NULL, err);
 	rc = open_stage(txn);
 	if (!rc)
+		rc = lc_txn_stages_load(txn);
+	if (!rc)
 		rc = load_ops(txn);
 	if (rc == 0) {
 		*out = txn;
@@ -416,7 +411,12 @@ int commit_txn_abort(struct commit_txn *txn, struct commit_error *err)
 
 	if (txn->state == LC_TXN_ENDED)
 		return 0;
-	rc = lc_store_remove_stage(txn->store, txn->id);
+	rc = lc_txn_remove_stage(txn->store, txn->id);
+	if (rc == -ENODEV)
+		return lc_txn_fail(txn, rc, "abort", txn->missing ? txn->missing : txn->id,
+		                   "a file system that it has content on is not mounted; mount it "
+		                   "and abort again",
+		                   err);
 	if (rc)
 		return lc_txn_fail(txn, rc, "abort", txn->id, NULL, err);
 	txn->state = LC_TXN_ENDED;
@@ -428,8 +428,10 @@ void commit_txn_close(struct commit_txn *txn)
 	if (!txn)
 		return;
 	if (txn->state != LC_TXN_ENDED && !txn->info.keep)
-		lc_store_remove_stage(txn->store, txn->id);
+		lc_txn_remove_stage(txn->store, txn->id);
+	lc_txn_mounts_release(txn);
 	lc_view_free(txn->view);
+	lc_change_list_release(&txn->contents);
 	lc_sys_drop(&txn->ops);
 	lc_sys_drop(&txn->dir);
 	free(txn);

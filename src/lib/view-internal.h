@@ -3,6 +3,7 @@
  * view-internal.h - the paths that a view knows
  *
  *     view.c         looking up, changing
+ *     view-list.c    what a directory holds
  *     view-table.c   the table of paths
  *     view-plan.c    from a view to the steps that make the tree equal to it
  */
@@ -32,6 +33,18 @@ struct lc_view {
 	int root;
 	char *stage;
 	struct lc_beneath_cache cache;
+	/*
+	 * A directory that was found to be its own canonical path, for neighbours
+	 * are asked for together; "": none. Whoever changes it or what is above
+	 * it forgets it.
+	 */
+	char directory[PATH_MAX];
+	/*
+	 * What was found on disk at the path that was looked at last: an operation
+	 * looks more than once. Forgotten with the next change of the view.
+	 */
+	char looked_at[PATH_MAX];
+	struct lc_node found;
 	struct lc_entry **items;
 	size_t count;
 	size_t room;
@@ -39,6 +52,8 @@ struct lc_view {
 	uint32_t *slots;
 	size_t slot_count;
 	uint32_t next_place;
+	int (*place)(void *context, const char *path, const char **stage);
+	void *place_context;
 	/* copy of the path that lc_view_plan complains about */
 	char bad[PATH_MAX];
 };
@@ -50,6 +65,9 @@ struct lc_entry *lc_view_insert(struct lc_view *view, char *path);
 /* Gives every entry below from its path below to. 0 or -ENOMEM. */
 int lc_view_rekey(struct lc_view *view, const char *from, const char *to);
 void lc_view_free_entries(struct lc_view *view);
+
+/* view-list.c: 1 if all that its directory on disk holds leaves it, 0 if not */
+int lc_view_is_emptied(struct lc_view *view, const struct lc_entry *entry);
 
 /* The path lies below the directory. */
 int lc_view_is_below(const char *path, const char *directory);

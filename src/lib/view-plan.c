@@ -47,14 +47,24 @@ static int verify(struct plan *plan, const struct lc_entry *entry)
 	return -ESTALE;
 }
 
-static char *new_place(struct plan *plan)
+/* Where what stands on disk at path waits, or is kept. */
+static int new_place(struct plan *plan, const char *path, char **place)
 {
-	size_t size = strlen(plan->view->stage) + 24;
-	char *place = malloc(size);
+	struct lc_view *view = plan->view;
+	const char *stage = view->stage;
+	size_t size;
+	int rc = view->place ? view->place(view->place_context, path, &stage) : 0;
 
-	if (place)
-		snprintf(place, size, "%s/out-%u", plan->view->stage, plan->view->next_place++);
-	return place;
+	if (rc) {
+		strcpy(view->bad, path);
+		return rc;
+	}
+	size = strlen(stage) + 24;
+	*place = malloc(size);
+	if (!*place)
+		return -ENOMEM;
+	snprintf(*place, size, "%s/out-%u", stage, view->next_place++);
+	return 0;
 }
 
 static int is_moved(const struct lc_entry *entry)
@@ -93,6 +103,57 @@ static int is_direct(struct lc_view *view, const struct lc_entry *entry)
 	       !below_change(view, entry->real);
 }
 
+/* Another name of the file that stood there is put there: nothing has to change. */
+static int is_put_back(const struct lc_entry *entry)
+{
+	return entry->state != LC_NODE_ABSENT && !lc_view_is_unchanged(entry) && entry->under &&
+	       strcmp(entry->under, entry->path) == 0 && entry->seen.mode != 0 &&
+	       !S_ISDIR(entry->seen.mode) && lc_identity_same(&entry->identity, &entry->seen);
+}
+
+static struct lc_entry *find_moved(const struct lc_view *view, const char *real)
+{
+	size_t i;
+
+	for (i = 0; i < view->count; i++)
+		if (is_moved(view->items[i]) && strcmp(view->items[i]->real, real) == 0)
+			return view->items[i];
+	return NULL;
+}
+
+/*
+ * A step is known to be done by the inode it moves, so no path is both left and
+ * entered by the same one: the name that leaves stays, and the one that comes
+ * goes where that went.
+ */
+static int untangle(struct lc_view *view)
+{
+	struct lc_entry *entry, *moved;
+	size_t i = 0;
+	char *real;
+
+	while (i < view->count) {
+		entry = view->items[i++];
+		if (!is_put_back(entry))
+			continue;
+		moved = find_moved(view, entry->under);
+		real = moved ? moved->real : strdup(entry->under);
+		if (!real)
+			return -ENOMEM;
+		if (moved) {
+			moved->state = entry->state;
+			moved->real = entry->real;
+			/* Which may be put back itself now. */
+			i = 0;
+		} else {
+			free(entry->real);
+		}
+		entry->state = LC_NODE_ORIGINAL;
+		entry->real = real;
+	}
+	return 0;
+}
+
 static int by_real(const void *a, const void *b)
 {
 	return strcmp(((const struct passage *)a)->entry->real,
@@ -103,24 +164,26 @@ static int find_passages(struct plan *plan)
 {
 	struct lc_view *view = plan->view;
 	size_t i;
+	int rc = 0;
 
 	plan->passages = calloc(view->count + 1, sizeof *plan->passages);
 	if (!plan->passages)
 		return -ENOMEM;
-	for (i = 0; i < view->count; i++) {
+	for (i = 0; i < view->count && !rc; i++) {
 		struct passage *passage = &plan->passages[plan->passage_count];
 		const struct lc_entry *entry = view->items[i];
 
 		if (!is_moved(entry))
 			continue;
 		passage->entry = entry;
-		passage->place = is_direct(view, entry) ? strdup(entry->real) : new_place(plan);
+		passage->place = is_direct(view, entry) ? strdup(entry->real) : NULL;
 		if (!passage->place)
-			return -ENOMEM;
-		plan->passage_count++;
+			rc = new_place(plan, entry->real, &passage->place);
+		plan->passage_count += !rc;
 	}
-	qsort(plan->passages, plan->passage_count, sizeof *plan->passages, by_real);
-	return 0;
+	if (!rc)
+		qsort(plan->passages, plan->passage_count, sizeof *plan->passages, by_real);
+	return rc;
 }
 
 static int has_real(const void *real, const void *passage)
@@ -157,9 +220,21 @@ static int add_take(struct plan *plan, const struct lc_entry *entry, char *place
 	return lc_change_list_add(&plan->takes, &c);
 }
 
+/* Somebody has put something into a directory that is to go. */
+static int check_emptied(struct plan *plan, const struct lc_entry *entry)
+{
+	int rc = lc_view_is_emptied(plan->view, entry);
+
+	if (rc == 0)
+		strcpy(plan->view->bad, entry->path);
+	return rc < 0 ? rc : rc == 0 ? -ESTALE : 0;
+}
+
 static int plan_take(struct plan *plan, const struct lc_entry *entry)
 {
 	const struct passage *passage;
+	char *place;
+	int rc;
 
 	if (!entry->under || entry->seen.mode == 0 || lc_view_is_unchanged(entry))
 		return 0;
@@ -168,7 +243,12 @@ static int plan_take(struct plan *plan, const struct lc_entry *entry)
 		return 0;
 	if (passage)
 		return add_take(plan, entry, strdup(passage->place), 1);
-	return is_exchange(plan, entry) ? 0 : add_take(plan, entry, new_place(plan), 0);
+	if (is_exchange(plan, entry))
+		return 0;
+	rc = S_ISDIR(entry->seen.mode) ? check_emptied(plan, entry) : 0;
+	if (!rc)
+		rc = new_place(plan, entry->under, &place);
+	return rc ? rc : add_take(plan, entry, place, 0);
 }
 
 static int plan_put(struct plan *plan, const struct lc_entry *entry)
@@ -194,7 +274,7 @@ static int copy_meta(const struct lc_change *from, const struct lc_entry *entry,
                      struct lc_change *to)
 {
 	*to = *from;
-	to->type = LC_CHANGE_META;
+	to->type = from->type == LC_CHANGE_UNSET ? LC_CHANGE_UNSET : LC_CHANGE_META;
 	to->after = entry->identity;
 	to->path = strdup(entry->path);
 	to->place = strdup("");
@@ -271,6 +351,8 @@ static int make_lists(struct plan *plan)
 	for (i = 0; i < view->count && !rc; i++)
 		rc = verify(plan, view->items[i]);
 	if (!rc)
+		rc = untangle(plan->view);
+	if (!rc)
 		rc = find_passages(plan);
 	for (i = 0; i < view->count && !rc; i++) {
 		rc = plan_take(plan, view->items[i]);
@@ -289,6 +371,7 @@ int lc_view_plan(struct lc_view *view, struct lc_change_list *list, const char *
 	int rc;
 
 	view->next_place = 0;
+	view->bad[0] = '\0';
 	lc_beneath_forget(&view->cache);
 	rc = make_lists(&plan);
 	*bad = view->bad;

@@ -5,7 +5,6 @@
 
 #include "sys.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,6 +28,14 @@ struct lc_view *lc_view_new(int root, const char *stage)
 		return NULL;
 	}
 	return view;
+}
+
+void lc_view_set_places(struct lc_view *view,
+                        int (*place)(void *context, const char *path, const char **stage),
+                        void *context)
+{
+	view->place = place;
+	view->place_context = context;
 }
 
 void lc_view_free(struct lc_view *view)
@@ -102,17 +109,28 @@ static int identify(struct lc_view *view, struct lc_node *node)
 
 int lc_view_look(struct lc_view *view, const char *path, struct lc_node *node)
 {
+	int rc;
+
 	if (!lc_beneath_valid(path))
 		return -EINVAL;
+	if (strcmp(view->looked_at, path) == 0) {
+		*node = view->found;
+		return 0;
+	}
 	locate(view, path, 0, node);
-	return identify(view, node);
+	rc = identify(view, node);
+	if (!rc) {
+		strcpy(view->looked_at, path);
+		view->found = *node;
+	}
+	return rc;
 }
 
 /* The entry of a path; a new one remembers what stands there on disk. */
 static int touch(struct lc_view *view, const char *path, struct lc_entry **entry)
 {
 	struct lc_node under;
-	int rc;
+	int rc = 0;
 
 	*entry = lc_view_find(view, path);
 	if (*entry)
@@ -120,7 +138,10 @@ static int touch(struct lc_view *view, const char *path, struct lc_entry **entry
 	locate(view, path, 1, &under);
 	if (under.state != LC_NODE_ORIGINAL)
 		under.real[0] = '\0';
-	rc = identify(view, &under);
+	if (strcmp(view->looked_at, path) == 0)
+		under.identity = view->found.identity;
+	else
+		rc = identify(view, &under);
 	if (rc)
 		return rc;
 	*entry = lc_view_insert(view, strdup(path));
@@ -135,19 +156,30 @@ static int touch(struct lc_view *view, const char *path, struct lc_entry **entry
 	return 0;
 }
 
+/* The view is about to change at path: what it remembers may be wrong then. */
+static void forget(struct lc_view *view, const char *path)
+{
+	view->looked_at[0] = '\0';
+	if (strcmp(view->directory, path) == 0 || lc_view_is_below(view->directory, path))
+		view->directory[0] = '\0';
+}
+
 /* What the entry stands for from now on. real NULL: nothing. */
-static int assign(struct lc_entry *entry, enum lc_node_state state, const char *real,
-                  const struct lc_identity *identity)
+static int assign(struct lc_view *view, struct lc_entry *entry, enum lc_node_state state,
+                  const char *real, const struct lc_identity *identity)
 {
 	char *copy = real ? strdup(real) : NULL;
 
 	if (real && !copy)
 		return -ENOMEM;
+	/* The same object, looked at again, keeps what is still to be done to it. */
+	if (!real || !entry->real || strcmp(real, entry->real) != 0 || entry->state != state)
+		lc_change_list_release(&entry->metas);
+	forget(view, entry->path);
 	free(entry->real);
 	entry->real = copy;
 	entry->state = state;
 	entry->identity = *identity;
-	lc_change_list_release(&entry->metas);
 	return 0;
 }
 
@@ -157,7 +189,7 @@ int lc_view_put(struct lc_view *view, const char *path, const char *real,
 	struct lc_entry *entry;
 	int rc = touch(view, path, &entry);
 
-	return rc ? rc : assign(entry, LC_NODE_STAGED, real, identity);
+	return rc ? rc : assign(view, entry, LC_NODE_STAGED, real, identity);
 }
 
 int lc_view_remove(struct lc_view *view, const char *path)
@@ -166,7 +198,7 @@ int lc_view_remove(struct lc_view *view, const char *path)
 	struct lc_entry *entry;
 	int rc = touch(view, path, &entry);
 
-	return rc ? rc : assign(entry, LC_NODE_ABSENT, NULL, &nothing);
+	return rc ? rc : assign(view, entry, LC_NODE_ABSENT, NULL, &nothing);
 }
 
 int lc_view_move(struct lc_view *view, const char *from, const char *to)
@@ -185,10 +217,10 @@ int lc_view_move(struct lc_view *view, const char *from, const char *to)
 		return rc;
 	metas = source->metas;
 	memset(&source->metas, 0, sizeof source->metas);
-	rc = assign(target, node.state, node.real, &node.identity);
+	rc = assign(view, target, node.state, node.real, &node.identity);
 	target->metas = metas;
 	if (!rc)
-		rc = assign(source, LC_NODE_ABSENT, NULL, &nothing);
+		rc = assign(view, source, LC_NODE_ABSENT, NULL, &nothing);
 	if (!rc && S_ISDIR(node.identity.mode))
 		rc = lc_view_rekey(view, from, to);
 	return rc;
@@ -204,12 +236,39 @@ int lc_view_meta(struct lc_view *view, const char *path, struct lc_change *chang
 	if (!rc)
 		rc = touch(view, path, &entry);
 	if (!rc && fresh)
-		rc = assign(entry, node.state, node.real, &node.identity);
+		rc = assign(view, entry, node.state, node.real, &node.identity);
 	if (rc) {
 		lc_change_release(change);
 		return rc;
 	}
 	return lc_change_list_add(&entry->metas, change);
+}
+
+int lc_view_restage(struct lc_view *view, int dir)
+{
+	struct lc_entry *entry;
+	struct stat st;
+	size_t i;
+	int rc;
+
+	view->looked_at[0] = '\0';
+	for (i = 0; i < view->count; i++) {
+		entry = view->items[i];
+		if (entry->state != LC_NODE_STAGED || entry->identity.inode != 0)
+			continue;
+		rc = lc_sys_lstat_times(dir, strrchr(entry->real, '/') + 1, &st);
+		if (rc)
+			return rc;
+		lc_identity_of(&st, &entry->identity);
+	}
+	return 0;
+}
+
+const struct lc_change_list *lc_view_metas(const struct lc_view *view, const char *path)
+{
+	const struct lc_entry *entry = lc_view_find(view, path);
+
+	return entry ? &entry->metas : NULL;
 }
 
 int lc_view_seen(struct lc_view *view, const char *path, struct lc_identity *seen)
@@ -222,6 +281,13 @@ int lc_view_seen(struct lc_view *view, const char *path, struct lc_identity *see
 	return 0;
 }
 
+const char *lc_view_under(const struct lc_view *view, const char *path)
+{
+	const struct lc_entry *entry = lc_view_find(view, path);
+
+	return entry ? entry->under : NULL;
+}
+
 int lc_view_set_seen(struct lc_view *view, const char *path, const struct lc_identity *seen)
 {
 	struct lc_entry *entry = lc_view_find(view, path);
@@ -230,64 +296,6 @@ int lc_view_set_seen(struct lc_view *view, const char *path, const struct lc_ide
 		return -ENOENT;
 	entry->seen = *seen;
 	return 0;
-}
-
-static int has_staged_entries(struct lc_view *view, const char *path)
-{
-	size_t i;
-
-	for (i = 0; i < view->count; i++)
-		if (view->items[i]->state != LC_NODE_ABSENT &&
-		    lc_view_is_below(view->items[i]->path, path))
-			return 1;
-	return 0;
-}
-
-/* An entry on disk counts unless the view says that it is gone. */
-static int counts(struct lc_view *view, const char *directory, const char *name)
-{
-	char path[PATH_MAX];
-	const struct lc_entry *entry;
-
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return 0;
-	if (snprintf(path, sizeof path, "%s/%s", directory, name) >= (int)sizeof path)
-		return 1;
-	entry = lc_view_find(view, path);
-	return !entry || entry->state != LC_NODE_ABSENT;
-}
-
-static int has_disk_entries(struct lc_view *view, const char *path, const char *real)
-{
-	int fd = lc_beneath_open(view->root, real, O_RDONLY | O_DIRECTORY);
-	struct dirent *entry;
-	int found = 0;
-	DIR *dir;
-
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		lc_sys_drop(&fd);
-		return -ENOMEM;
-	}
-	lc_sys_forget(fd);
-	while (!found && (entry = readdir(dir)))
-		found = counts(view, path, entry->d_name);
-	closedir(dir);
-	return found;
-}
-
-int lc_view_has_entries(struct lc_view *view, const char *path)
-{
-	struct lc_node node;
-	int rc = lc_view_look(view, path, &node);
-
-	if (rc)
-		return rc;
-	if (has_staged_entries(view, path))
-		return 1;
-	return node.state == LC_NODE_ORIGINAL ? has_disk_entries(view, path, node.real) : 0;
 }
 
 static int read_link(struct lc_view *view, const struct lc_node *node, char target[PATH_MAX])
@@ -385,6 +393,22 @@ static int resolve_component(struct lc_view *view, struct resolution *r)
 	return S_ISDIR(node.identity.mode) ? 0 : -ENOTDIR;
 }
 
+static int is_directly_in(const char *path, const char *directory)
+{
+	return *directory && lc_view_is_below(path, directory) &&
+	       !strchr(path + strlen(directory) + 1, '/');
+}
+
+static void remember_directory(struct lc_view *view, const struct resolution *r)
+{
+	const char *slash = strrchr(r->done, '/');
+
+	if (!slash)
+		return;
+	memcpy(view->directory, r->done, (size_t)(slash - r->done));
+	view->directory[slash - r->done] = '\0';
+}
+
 int lc_view_canonical(struct lc_view *view, const char *path, char canonical[PATH_MAX])
 {
 	struct resolution r = {.links = 0};
@@ -392,14 +416,20 @@ int lc_view_canonical(struct lc_view *view, const char *path, char canonical[PAT
 
 	if (!lc_beneath_valid(path))
 		return -EINVAL;
+	if (is_directly_in(path, view->directory)) {
+		strcpy(canonical, path);
+		return 0;
+	}
 	strcpy(r.rest, path);
 	while (!rc && r.rest[0])
 		rc = resolve_component(view, &r);
 	if (!rc && !r.done[0])
 		rc = -EINVAL;
-	if (!rc)
-		strcpy(canonical, r.done);
-	return rc;
+	if (rc)
+		return rc;
+	strcpy(canonical, r.done);
+	remember_directory(view, &r);
+	return 0;
 }
 
 int lc_view_each(struct lc_view *view,

@@ -39,6 +39,14 @@ struct lc_view *lc_view_new(int root, const char *stage);
 void lc_view_free(struct lc_view *view);
 
 /*
+ * Instead of that directory: place says, for what stands on disk at path, which
+ * one it goes to; it has to be on the same mount.
+ */
+void lc_view_set_places(struct lc_view *view,
+                        int (*place)(void *context, const char *path, const char **stage),
+                        void *context);
+
+/*
  * The path without symbolic links on the way, the last component untouched.
  * -EXDEV: a link leads out of the root; -ELOOP, -ENOTDIR, -EINVAL.
  */
@@ -50,6 +58,13 @@ int lc_view_look(struct lc_view *view, const char *path, struct lc_node *node);
 /* 1 if the directory at path has entries in the view, 0 if not. */
 int lc_view_has_entries(struct lc_view *view, const char *path);
 
+/*
+ * Calls found for the name of each entry that the directory at path has in the
+ * view, in order; they are collected before, so that found may change the view.
+ */
+int lc_view_children(struct lc_view *view, const char *path,
+                     int (*found)(void *context, const char *name), void *context);
+
 /* Changes of the view; the caller has checked that they make sense. */
 int lc_view_put(struct lc_view *view, const char *path, const char *real,
                 const struct lc_identity *identity);
@@ -58,11 +73,22 @@ int lc_view_move(struct lc_view *view, const char *from, const char *to);
 /* Metadata of an original object; takes over what change holds. */
 int lc_view_meta(struct lc_view *view, const char *path, struct lc_change *change);
 
+/* Such changes of the object at path so far; NULL: none. */
+const struct lc_change_list *lc_view_metas(const struct lc_view *view, const char *path);
+
+/*
+ * A staged object with inode 0 in its identity is not there yet. This looks for
+ * all of them again, in the stage that is open as dir.
+ */
+int lc_view_restage(struct lc_view *view, int dir);
+
 /*
  * What was on disk at path when the view touched it first. A resumed
  * transaction sets what an earlier process has seen. -ENOENT: not touched.
  */
 int lc_view_seen(struct lc_view *view, const char *path, struct lc_identity *seen);
+/* Where on disk that was; NULL: nowhere, or not touched. */
+const char *lc_view_under(const struct lc_view *view, const char *path);
 int lc_view_set_seen(struct lc_view *view, const char *path, const struct lc_identity *seen);
 
 /* Calls found for each path that differs, with what stands there before and after. */
@@ -73,7 +99,8 @@ int lc_view_each(struct lc_view *view,
 
 /*
  * The steps from the tree to the view. -ESTALE: a path that the view has
- * touched was changed on disk since; *bad names it until the view is freed.
+ * touched was changed on disk since, or a directory that is to go is not empty;
+ * *bad names it until the view is freed.
  */
 int lc_view_plan(struct lc_view *view, struct lc_change_list *list, const char **bad);
 

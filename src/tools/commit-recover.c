@@ -56,6 +56,10 @@ static int recover(struct run *run)
 		scan_path(run, options->paths[i]);
 	recover_owner_run(&run->jobs, options, &run->tally);
 	recover_owner_release(&run->jobs);
+	if (options->scan.resolve != NULL && run->tally.code == COMMIT_OK &&
+	    recover_count(&run->tally) == 0 && !cli.quiet)
+		cli_say(options->scan.resolve, "there is no such unfinished transaction: it has "
+		                               "ended, or is in another place");
 	if (options->prom != NULL && run->tally.code != COMMIT_ECANCELED) {
 		int rc = recover_write_metrics(options, &run->tally, &err);
 

@@ -8,6 +8,7 @@
 #include "txn-apply.h"
 #include "txn-changes.h"
 #include "txn-finish.h"
+#include "txn-log.h"
 #include "txn-ops.h"
 #include "txn-put.h"
 #include "txn-run.h"
@@ -19,11 +20,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-
-static int act_init(struct txn_session *session)
-{
-	return txn_session_open(session, COMMIT_STORE_CREATE);
-}
 
 static int act_begin(struct txn_session *session)
 {
@@ -129,7 +125,7 @@ static int act_list(struct txn_session *session)
 #define ENDS (TXN_VALIDATE | TXN_DRY_RUN | TXN_JSON)
 
 static const struct txn_command commands[] = {
-        {"init", "none", 0, 0, TXN_NO_CMD, TXN_HERE | TXN_JSON, act_init},
+        {"init", "none", 0, 0, TXN_NO_CMD, TXN_HERE | TXN_LAYOUT | TXN_JSON, txn_init},
         {"begin", "none", 0, 0, TXN_NO_CMD, TXN_OWNER | TXN_JSON, act_begin},
         {"put", "TXN PATH", 2, 2, TXN_MAY_CMD, TXN_CONTENT | TXN_EXPECT | TXN_JSON, txn_put},
         {"rm", "TXN PATH", 2, 2, TXN_NO_CMD, TXN_JSON, act_operation},
@@ -150,6 +146,8 @@ static const struct txn_command commands[] = {
          txn_apply},
         {"script", "none", 0, 0, TXN_NO_CMD, TXN_ZERO | ENDS, txn_script},
         {"list", "none", 0, 0, TXN_NO_CMD, TXN_ZERO | TXN_JSON, act_list},
+        {"log", "none", 0, 0, TXN_NO_CMD, TXN_ZERO | TXN_JSON, txn_log},
+        {"undo", "ID", 1, 1, TXN_NO_CMD, ENDS, txn_undo},
         {"read", "none", 0, 0, TXN_MUST_CMD, 0, txn_read},
         {NULL, NULL, 0, 0, TXN_NO_CMD, 0, NULL},
 };

@@ -30,6 +30,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/txn-diff.c \
 	src/tools/txn-finish.c src/tools/txn-finish.h \
 	src/tools/txn-layer.c src/tools/txn-layer.h \
+	src/tools/txn-log.c src/tools/txn-log.h \
 	src/tools/txn-mounts.c src/tools/txn-mounts.h \
 	src/tools/txn-names.c src/tools/txn-names.h \
 	src/tools/txn-ops.c src/tools/txn-ops.h \

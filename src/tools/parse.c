@@ -153,6 +153,32 @@ int parse_age(const char *option, const char *value, int64_t *seconds)
 	return cli_usage(option, "'%s' is no age such as 90s, 10m, 12h or 7d", value);
 }
 
+int parse_bound(const char *option, const char *value, struct parse_bound *bound)
+{
+	static const char sizes[] = "KMGT";
+	const char *at = value, *size;
+	int64_t number, seconds;
+
+	if (read_number(&at, INT32_MAX, &number)) {
+		size = *at != '\0' ? strchr(sizes, *at) : NULL;
+		if (*at == '\0') {
+			*bound = (struct parse_bound){COMMIT_BOUND_COUNT, (uint64_t)number};
+			return COMMIT_OK;
+		}
+		if (size != NULL && (at[1] == '\0' || strcmp(at + 1, "iB") == 0)) {
+			*bound = (struct parse_bound){
+			        COMMIT_BOUND_BYTES, (uint64_t)number << (10 * (size - sizes + 1))};
+			return COMMIT_OK;
+		}
+		if (at[1] == '\0' && strchr("smhdw", *at) != NULL) {
+			parse_age(option, value, &seconds);
+			*bound = (struct parse_bound){COMMIT_BOUND_SECONDS, (uint64_t)seconds};
+			return COMMIT_OK;
+		}
+	}
+	return cli_usage(option, "'%s' is no number (10), age (12h, 7d) or size (100M, 2G)", value);
+}
+
 /* The tool's umask; it has one thread, so nobody sees it change. */
 static mode_t ask_umask(void)
 {

@@ -9,6 +9,8 @@
 #ifndef PARSE_H
 #define PARSE_H
 
+#include <commit_txn.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -37,6 +39,13 @@ int parse_seconds(const char *option, const char *value, int64_t *milliseconds);
 
 /* 90s, 10m, 12h, 7d, 2w, or bare seconds. */
 int parse_age(const char *option, const char *value, int64_t *seconds);
+
+/* How much is kept: so many (10), so long (12h, 7d), or so much (500K, 100M, 2G). */
+struct parse_bound {
+	enum commit_bound unit; /* COMMIT_BOUND_SAME: not given */
+	uint64_t amount;
+};
+int parse_bound(const char *option, const char *value, struct parse_bound *bound);
 
 /*
  * An octal mode, or clauses [ugoa]*[-+=][rwxst]* separated by commas, as

@@ -25,6 +25,11 @@ static const char usage[] =
         "  -n, --dry-run            say what would be done\n"
         "  -r, --recursive          everything below PATH\n"
         "  -x, --one-file-system    but not across mounts\n"
+        "      --check              look for breaches of the four invariants, and change nothing\n"
+        "      --list               list transactions that are open, pending or in conflict\n"
+        "      --resolve=TXN:commit|abort\n"
+        "                           decide about one: publish ours, what is in its way goes\n"
+        "                           beside it; or drop it, or take back what was committed\n"
         "      --older-than=AGE     leave alone what is younger: 90s, 10m, 12h, 7d\n"
         "      --journal-dir=DIR    journals of in-place edits are there, not in the default "
         "place\n"
@@ -39,10 +44,15 @@ static const char usage[] =
         "\n"
         "Exit status: 0 nothing to repair, 10 repaired, 11 a person must decide, 3 something "
         "could\n"
-        "not be finished, 1 something could not be read, 2 usage, 6 undecided.\n";
+        "not be finished, 1 something could not be read, 2 usage, 4 refused, 5 busy, 6 "
+        "undecided.\n"
+        "With --check 10 stands for leaks, 11 for a disaster.\n";
 
 enum {
 	OPT_OLDER_THAN = 256,
+	OPT_CHECK,
+	OPT_LIST,
+	OPT_RESOLVE,
 	OPT_JOURNAL_DIR,
 	OPT_AS_OWNER,
 	OPT_CONFIG,
@@ -57,6 +67,9 @@ static const struct option longs[] = {
         {"dry-run", no_argument, NULL, 'n'},
         {"recursive", no_argument, NULL, 'r'},
         {"one-file-system", no_argument, NULL, 'x'},
+        {"check", no_argument, NULL, OPT_CHECK},
+        {"list", no_argument, NULL, OPT_LIST},
+        {"resolve", required_argument, NULL, OPT_RESOLVE},
         {"older-than", required_argument, NULL, OPT_OLDER_THAN},
         {"journal-dir", required_argument, NULL, OPT_JOURNAL_DIR},
         {"as-owner", no_argument, NULL, OPT_AS_OWNER},
@@ -89,6 +102,12 @@ static int set_switch(struct recover_options *options, int option)
 	case 'v':
 		cli.verbose = true;
 		break;
+	case OPT_CHECK:
+		options->scan.flags |= COMMIT_RECOVER_CHECK;
+		break;
+	case OPT_LIST:
+		options->scan.flags |= COMMIT_RECOVER_LIST;
+		break;
 	case OPT_AS_OWNER:
 		options->as_owner = true;
 		break;
@@ -107,6 +126,29 @@ static int set_string(const char *option, const char *value, const char **string
 	return COMMIT_OK;
 }
 
+/* TXN:commit or TXN:abort; the id is made of hexadecimal digits and a hyphen. */
+static int set_resolve(struct recover_options *options, const char *value)
+{
+	const char *colon = strchr(value, ':');
+	size_t length = colon != NULL ? (size_t)(colon - value) : 0;
+
+	if (length == 0 || length >= sizeof(options->transaction))
+		return cli_usage("--resolve", "'%s' is not TXN:commit or TXN:abort", value);
+	memcpy(options->transaction, value, length);
+	options->transaction[length] = '\0';
+	options->scan.resolve = options->transaction;
+	if (strcmp(colon, ":commit") == 0)
+		options->scan.take = COMMIT_RESOLVE_COMMIT;
+	else if (strcmp(colon, ":abort") == 0)
+		options->scan.take = COMMIT_RESOLVE_ABORT;
+	else
+		return cli_usage("--resolve", "'%s' is not TXN:commit or TXN:abort", value);
+	if (strspn(options->transaction, "0123456789abcdef-") != length || length != 17 ||
+	    options->transaction[8] != '-')
+		return cli_usage("--resolve", "'%s' is not a transaction id", options->transaction);
+	return COMMIT_OK;
+}
+
 static int set_option(void *context, int option, const char *value)
 {
 	struct recover_options *options = context;
@@ -114,6 +156,8 @@ static int set_option(void *context, int option, const char *value)
 	switch (option) {
 	case OPT_OLDER_THAN:
 		return parse_age("--older-than", value, &options->scan.older_than);
+	case OPT_RESOLVE:
+		return set_resolve(options, value);
 	case OPT_JOURNAL_DIR:
 		return set_string("--journal-dir", value, &options->scan.journal_dir);
 	case OPT_CONFIG:
@@ -205,6 +249,20 @@ static int take_paths(struct recover_options *options, const struct args *args)
 	return rc;
 }
 
+/* Three questions, of which a run answers one. */
+static int check_together(const struct recover_options *options)
+{
+	unsigned flags = options->scan.flags;
+	int modes = ((flags & COMMIT_RECOVER_CHECK) != 0) + ((flags & COMMIT_RECOVER_LIST) != 0) +
+	            (options->scan.resolve != NULL);
+
+	if (modes > 1)
+		return cli_usage(NULL, "--check, --list and --resolve exclude each other");
+	if (options->scan.resolve != NULL && (flags & COMMIT_RECOVER_DRY_RUN) != 0)
+		return cli_usage(NULL, "--resolve is a decision: -n cannot be with it (--list)");
+	return COMMIT_OK;
+}
+
 int recover_options_parse(struct recover_options *options, int argc, char **argv)
 {
 	struct args args = {
@@ -221,6 +279,8 @@ int recover_options_parse(struct recover_options *options, int argc, char **argv
 	rc = args_parse(&args, argc, argv);
 	if (rc == COMMIT_OK)
 		rc = take_paths(options, &args);
+	if (rc == COMMIT_OK)
+		rc = check_together(options);
 	if (rc == COMMIT_OK && options->as_owner && geteuid() != 0)
 		rc = cli_usage("--as-owner", "only root can take another user's identity");
 	args_release(&args);

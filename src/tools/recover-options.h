@@ -17,6 +17,8 @@ struct recover_options {
 	bool as_owner;
 	bool repaired_ok;
 	bool json;
+	/* what scan.resolve points to */
+	char transaction[COMMIT_TXN_ID_SIZE];
 	struct commit_recover_options scan;
 };
 

@@ -37,7 +37,8 @@ bool recover_owner_add(struct recover_owner_jobs *jobs, const struct commit_find
 	/* a strange file of root's is not made less strange by being root */
 	if (finding->decision != COMMIT_DECIDE_FOREIGN || finding->owner == 0)
 		return false;
-	job.directory = copy_directory(finding->path);
+	job.directory = finding->kind == COMMIT_FOUND_STORE ? strdup(finding->path)
+	                                                    : copy_directory(finding->path);
 	for (size_t i = 0; job.directory != NULL && i < jobs->count; i++)
 		if (jobs->list[i].owner == job.owner &&
 		    strcmp(jobs->list[i].directory, job.directory) == 0) {

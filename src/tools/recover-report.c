@@ -18,8 +18,35 @@ static const char *const decision_names[RECOVER_DECISIONS] = {
         [COMMIT_DECIDE_LIVE] = "live",         [COMMIT_DECIDE_YOUNG] = "young",
         [COMMIT_DECIDE_UNPROVEN] = "unproven", [COMMIT_DECIDE_FOREIGN] = "foreign",
         [COMMIT_DECIDE_REMOVE] = "remove",     [COMMIT_DECIDE_ROLL_FORWARD] = "roll-forward",
-        [COMMIT_DECIDE_CONFLICT] = "conflict",
+        [COMMIT_DECIDE_CONFLICT] = "conflict", [COMMIT_DECIDE_TAKE_BACK] = "take-back",
+        [COMMIT_DECIDE_BESIDE] = "beside",     [COMMIT_DECIDE_LEAK] = "leak",
+        [COMMIT_DECIDE_DISASTER] = "disaster",
 };
+
+static const char *const invariants[] = {
+        [1] = "nothing is used for two purposes",
+        [2] = "everything is whole",
+        [3] = "what is referred to exists",
+        [4] = "what exists is referred to or live",
+};
+
+/* A list tells the state of a transaction, not what would be done about it. */
+static const char *word_of(const struct recover_options *options,
+                           const struct commit_finding *finding)
+{
+	if (!(options->scan.flags & COMMIT_RECOVER_LIST) || finding->kind != COMMIT_FOUND_TXN)
+		return decision_names[finding->decision];
+	switch (finding->decision) {
+	case COMMIT_DECIDE_LIVE:
+		return "open";
+	case COMMIT_DECIDE_REMOVE:
+		return "dead";
+	case COMMIT_DECIDE_ROLL_FORWARD:
+		return "pending";
+	default:
+		return decision_names[finding->decision];
+	}
+}
 
 static const char *kind_name(enum commit_finding_kind kind)
 {
@@ -34,6 +61,8 @@ static const char *kind_name(enum commit_finding_kind kind)
 		return "transaction";
 	case COMMIT_FOUND_STORE:
 		return "store";
+	case COMMIT_FOUND_FILE:
+		return "file";
 	}
 	return "unknown";
 }
@@ -85,30 +114,41 @@ static const char *owner_name(uid_t owner, char *text, size_t size)
 	return text;
 }
 
-static void print_line(const struct commit_finding *finding)
+static void print_breach(const struct commit_finding *finding)
+{
+	cli_print("%s %s %s: breach of invariant %d, %s: %s", decision_names[finding->decision],
+	          kind_name(finding->kind), finding->path, finding->invariant,
+	          invariants[finding->invariant], finding->reason);
+}
+
+static void print_line(const char *word, const struct commit_finding *finding)
 {
 	char age[32];
 	char owner[256];
 	bool made_for = finding->target != NULL && finding->target[0] != '\0';
 	bool failed = finding->code != COMMIT_OK && finding->errnum != 0;
 
-	cli_print("%s %s %s: age %s, %" PRIu64 " bytes, owner %s%s%s: %s%s%s",
-	          decision_names[finding->decision], kind_name(finding->kind), finding->path,
+	cli_print("%s %s %s: age %s, %" PRIu64 " bytes, owner %s%s%s: %s%s%s", word,
+	          kind_name(finding->kind), finding->path,
 	          format_age(finding->age, age, sizeof(age)), finding->size,
 	          owner_name(finding->owner, owner, sizeof(owner)), made_for ? ", for " : "",
 	          made_for ? finding->target : "", finding->reason, failed ? "; not done: " : "",
 	          failed ? commit_errno_name(finding->errnum) : "");
 }
 
-static void print_object(const struct commit_finding *finding)
+static void print_object(const char *word, const struct commit_finding *finding)
 {
 	struct json_t *line = jsonl_new();
 	char owner[256];
 	bool failed = finding->code != COMMIT_OK && finding->errnum != 0;
 
-	jsonl_text(line, "decision", decision_names[finding->decision]);
+	const char *slash = strrchr(finding->path, '/');
+
+	jsonl_text(line, "decision", word);
 	jsonl_text(line, "kind", kind_name(finding->kind));
 	jsonl_path(line, "path", finding->path);
+	if (finding->kind == COMMIT_FOUND_TXN)
+		jsonl_text(line, "id", slash != NULL ? slash + 1 : finding->path);
 	jsonl_path(line, "target",
 	           finding->target != NULL && finding->target[0] != '\0' ? finding->target : NULL);
 	jsonl_number(line, "age", (uint64_t)finding->age);
@@ -119,6 +159,10 @@ static void print_object(const struct commit_finding *finding)
 	jsonl_bool(line, "done", finding->done != 0);
 	jsonl_number(line, "code", (uint64_t)-finding->code);
 	jsonl_text(line, "errno", failed ? commit_errno_name(finding->errnum) : NULL);
+	if (finding->invariant > 0) {
+		jsonl_number(line, "invariant", (uint64_t)finding->invariant);
+		jsonl_text(line, "holds", invariants[finding->invariant]);
+	}
 	jsonl_print(line);
 }
 
@@ -129,12 +173,15 @@ void recover_report_finding(const struct recover_options *options, struct recove
 	tally->repaired += finding->done != 0;
 	tally->failed += finding->code != COMMIT_OK;
 	tally->conflicts += finding->decision == COMMIT_DECIDE_CONFLICT;
-	if (finding->decision == COMMIT_DECIDE_LIVE && !cli.verbose)
+	if (finding->decision == COMMIT_DECIDE_LIVE && !cli.verbose &&
+	    !(options->scan.flags & COMMIT_RECOVER_LIST))
 		return;
 	if (options->json)
-		print_object(finding);
+		print_object(word_of(options, finding), finding);
+	else if (finding->invariant > 0)
+		print_breach(finding);
 	else
-		print_line(finding);
+		print_line(word_of(options, finding), finding);
 	/* what was done is known even if we are killed before the end */
 	cli_push();
 }
@@ -153,13 +200,15 @@ void recover_tally_add(struct recover_tally *sum, const struct recover_tally *mo
 int recover_status(const struct recover_options *options, const struct recover_tally *tally)
 {
 	enum { REPAIRED = 10 };
+	uint64_t leaks = tally->decisions[COMMIT_DECIDE_LEAK];
 	int code = tally->code;
 
-	if (tally->conflicts > 0)
+	if (tally->conflicts > 0 || tally->decisions[COMMIT_DECIDE_DISASTER] > 0)
 		code = recover_graver(code, COMMIT_ECONFLICT);
 	if (code != COMMIT_OK)
 		return cli_exit(code);
-	return tally->repaired > 0 && !options->repaired_ok ? REPAIRED : 0;
+	/* a leak is what the next run without --check would repair */
+	return (tally->repaired > 0 || leaks > 0) && !options->repaired_ok ? REPAIRED : 0;
 }
 
 uint64_t recover_count(const struct recover_tally *tally)
@@ -183,7 +232,9 @@ void recover_report_run(const struct recover_options *options, const struct reco
 		        tally->scanned, recover_count(tally), tally->repaired, tally->failed,
 		        tally->conflicts);
 	jsonl_bool(line, "summary", true);
-	jsonl_bool(line, "would", (options->scan.flags & COMMIT_RECOVER_DRY_RUN) != 0);
+	jsonl_bool(line, "would",
+	           (options->scan.flags &
+	            (COMMIT_RECOVER_DRY_RUN | COMMIT_RECOVER_CHECK | COMMIT_RECOVER_LIST)) != 0);
 	jsonl_number(line, "scanned", tally->scanned);
 	jsonl_number(line, "found", recover_count(tally));
 	for (int i = 0; i < RECOVER_DECISIONS; i++)

@@ -5,7 +5,7 @@
 
 #include "recover-options.h"
 
-enum { RECOVER_DECISIONS = COMMIT_DECIDE_CONFLICT + 1 };
+enum { RECOVER_DECISIONS = COMMIT_DECIDE_DISASTER + 1 };
 
 /* What a run came to; plain numbers, so that a child can send it. */
 struct recover_tally {

@@ -53,8 +53,9 @@ static bool is_spared(const struct apply *apply, const char *path)
 	const char *slash = strrchr(path, '/');
 	const char *name = slash != NULL ? slash + 1 : path;
 
-	return strcmp(name, ".commit") == 0 || strcmp(name, "lost+found") == 0 ||
-	       txn_apply_excluded(apply, path) || is_mount_point(apply, path);
+	return strcmp(name, ".commit") == 0 || strncmp(name, ".commit-stage-", 14) == 0 ||
+	       strcmp(name, "lost+found") == 0 || txn_apply_excluded(apply, path) ||
+	       is_mount_point(apply, path);
 }
 
 static int visit(void *context, const char *name)

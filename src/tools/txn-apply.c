@@ -58,6 +58,8 @@ static const char *judge_component(const char *name, size_t length)
 		return "a name with .. in it";
 	if (length == 7 && memcmp(name, ".commit", 7) == 0)
 		return "a name that is a store's, .commit";
+	if (length > 14 && memcmp(name, ".commit-stage-", 14) == 0)
+		return "a name that is a stage's, .commit-stage-";
 	if (length > NAME_MAX)
 		return "a name that is too long";
 	return NULL;
@@ -226,7 +228,10 @@ static bool has_list(const struct apply *apply, const char *real)
 {
 	char path[PATH_MAX + 64];
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", apply->session->root, real);
+	if (real[0] == '/')
+		snprintf(path, sizeof(path), "%s", real);
+	else
+		snprintf(path, sizeof(path), "/proc/self/fd/%d/%s", apply->session->root, real);
 	return lgetxattr(path, "system.posix_acl_access", NULL, 0) > 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -126,11 +127,29 @@ static int put_change(const struct txn_layer *layer, const struct txn_change *ch
 	return txn_tree_copy_one(layer->root, change->real_after, layer->top, change->path);
 }
 
+/* What is staged on another file system than the store's lies beside what it is for. */
+static int hide_stage(const struct txn_layer *layer, const struct txn_change *change)
+{
+	const char *real = change->real_after;
+	const char *stage = real != NULL ? strstr(real, ".commit-stage-") : NULL;
+	const char *end = stage != NULL ? strchr(stage, '/') : NULL;
+	char path[PATH_MAX];
+
+	if (end == NULL || (stage != real && stage[-1] != '/') || layer->copy)
+		return 0;
+	memcpy(path, real, (size_t)(end - real));
+	path[end - real] = '\0';
+	if (exists(layer->top, path))
+		return 0;
+	return make_parents(layer, path) != 0 ? -1 : make_whiteout(layer->top, path);
+}
+
 int txn_layer_build(const struct txn_layer *layer, const struct txn_changes *changes,
                     struct commit_error *err)
 {
 	for (size_t i = 0; i < changes->count; i++)
-		if (put_change(layer, &changes->list[i]) != 0)
+		if (put_change(layer, &changes->list[i]) != 0 ||
+		    hide_stage(layer, &changes->list[i]) != 0)
 			return cli_fail(err, COMMIT_EFAILED, errno, "show the validator",
 			                changes->list[i].path, "%s", strerror(errno));
 	/* the store is no part of the result */

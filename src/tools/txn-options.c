@@ -26,6 +26,9 @@ enum {
 	OPT_VALIDATE,
 	OPT_VALIDATE_AT_ROOT,
 	OPT_WAIT,
+	OPT_STORE,
+	OPT_GROUP,
+	OPT_KEEP,
 	OPT_JSON,
 	OPT_HELP,
 	OPT_VERSION
@@ -46,6 +49,9 @@ static const struct option longs[] = {
         {"validate", required_argument, NULL, OPT_VALIDATE},
         {"validate-at-root", required_argument, NULL, OPT_VALIDATE_AT_ROOT},
         {"wait", required_argument, NULL, OPT_WAIT},
+        {"store", required_argument, NULL, OPT_STORE},
+        {"group", no_argument, NULL, OPT_GROUP},
+        {"keep", required_argument, NULL, OPT_KEEP},
         {"dry-run", no_argument, NULL, 'n'},
         {"null", no_argument, NULL, '0'},
         {"quiet", no_argument, NULL, 'q'},
@@ -67,7 +73,8 @@ static const struct {
         {OPT_EXCLUDE, TXN_ARCHIVE},   {OPT_NO_SAME_OWNER, TXN_ARCHIVE},
         {OPT_VALIDATE, TXN_VALIDATE}, {OPT_VALIDATE_AT_ROOT, TXN_VALIDATE},
         {'n', TXN_DRY_RUN},           {'0', TXN_ZERO},
-        {OPT_JSON, TXN_JSON},
+        {OPT_JSON, TXN_JSON},         {OPT_STORE, TXN_LAYOUT},
+        {OPT_GROUP, TXN_LAYOUT},      {OPT_KEEP, TXN_LAYOUT},
 };
 
 struct reading {
@@ -151,6 +158,10 @@ static int set_value(struct txn_options *options, int option, const char *value)
 		return set_string(option, value, &options->validate);
 	case OPT_VALIDATE_AT_ROOT:
 		return set_string(option, value, &options->validate_at_root);
+	case OPT_STORE:
+		return set_string(option, value, &options->store);
+	case OPT_KEEP:
+		return parse_bound("--keep", value, &options->keep);
 	case OPT_EXCLUDE:
 		return add_exclude(options, value);
 	case OPT_TTL:
@@ -176,6 +187,9 @@ static bool set_switch(struct txn_options *options, int option)
 		return true;
 	case OPT_NO_SAME_OWNER:
 		options->no_same_owner = true;
+		return true;
+	case OPT_GROUP:
+		options->group = true;
 		return true;
 	case 'n':
 		options->dry_run = true;

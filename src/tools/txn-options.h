@@ -8,6 +8,8 @@
 #ifndef TXN_OPTIONS_H
 #define TXN_OPTIONS_H
 
+#include "parse.h"
+
 #include <commit_txn.h>
 
 #include <stdbool.h>
@@ -21,6 +23,7 @@
 #define TXN_DRY_RUN (1u << 5)  /* -n */
 #define TXN_ZERO (1u << 6)     /* -0 */
 #define TXN_JSON (1u << 7)     /* --json */
+#define TXN_LAYOUT (1u << 9)   /* --store, --group, --keep */
 /* and a property: the working directory is the root where none is named */
 #define TXN_HERE (1u << 8)
 
@@ -53,6 +56,9 @@ struct txn_options {
 	const char *expect;
 	const char *validate;
 	const char *validate_at_root;
+	const char *store;
+	bool group;
+	struct parse_bound keep;
 	pid_t owner;
 	int64_t ttl;
 	int64_t wait_ms;

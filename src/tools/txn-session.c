@@ -16,13 +16,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A directory, or a file that names one. */
 static bool has_store(const char *directory)
 {
-	char path[PATH_MAX + 16];
+	static const char start[] = "libcommit store elsewhere\n";
+	char path[PATH_MAX + 16], text[sizeof(start)] = "";
 	struct stat st;
+	FILE *file;
 
 	snprintf(path, sizeof(path), "%s/.commit", directory);
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (lstat(path, &st) != 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode)))
+		return false;
+	if (S_ISDIR(st.st_mode))
+		return true;
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	if (fgets(text, sizeof(text), file) == NULL)
+		text[0] = '\0';
+	fclose(file);
+	return strcmp(text, start) == 0;
 }
 
 /* From the working directory upwards; NULL with *err if there is no store. */
@@ -106,6 +119,26 @@ int txn_session_open(struct txn_session *session, unsigned flags)
 
 	if (rc == COMMIT_OK)
 		rc = open_at(session, root, flags);
+	free(root);
+	return rc;
+}
+
+int txn_session_make(struct txn_session *session)
+{
+	const struct txn_options *options = session->options;
+	struct commit_store_options store;
+	struct commit_store_layout layout;
+	char *root = NULL;
+	int rc = txn_session_root(session, &root);
+
+	txn_session_store_options(session, &store);
+	commit_store_layout_init(&layout);
+	layout.directory = options->store;
+	layout.flags = options->group ? COMMIT_LAYOUT_GROUP : 0;
+	layout.bound = options->keep.unit;
+	layout.keep = options->keep.amount;
+	if (rc == COMMIT_OK)
+		rc = commit_store_create(root, &layout, &store, &session->err);
 	free(root);
 	return rc;
 }

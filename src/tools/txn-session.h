@@ -46,6 +46,9 @@ int txn_session_begin(struct txn_session *session, const struct commit_txn_optio
 /* Opens the store and goes on with the transaction of the first operand. */
 int txn_session_resume(struct txn_session *session);
 
+/* Makes the store as the options say, or changes what it keeps. */
+int txn_session_make(struct txn_session *session);
+
 /* For commit_store_options. */
 void txn_session_store_options(struct txn_session *session, struct commit_store_options *store);
 

@@ -184,7 +184,7 @@ static int copy_child(void *context, const char *name)
 {
 	const struct walk *walk = context;
 
-	if (strcmp(name, ".commit") == 0)
+	if (strcmp(name, ".commit") == 0 || strncmp(name, ".commit-stage-", 14) == 0)
 		return 0;
 	return txn_tree_copy(walk->from, name, walk->to, name);
 }

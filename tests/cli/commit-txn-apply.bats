@@ -439,3 +439,18 @@ anew() {
 	)
 	cmp src/zeros root/zeros
 }
+
+@test "a directory that its owner may not write is filled before it gets its mode" {
+	need_archive
+	need_user
+	mkdir -p src/closed/in
+	echo x >src/closed/in/f
+	chmod 555 src/closed/in src/closed
+	chown -R 65534:65534 src root 2>/dev/null || true
+	tar -C src -cf a.tar .
+	chmod 644 a.tar
+	gives 0 as_user commit-txn apply -C root a.tar
+	[ "$(mode root/closed/in)" = 555 ] && [ "$(mode root/closed)" = 555 ]
+	holds root/closed/in/f 'x\n'
+	idle
+}

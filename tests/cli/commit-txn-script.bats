@@ -223,3 +223,33 @@ teardown() { sweep; }
 	[ "$(tree root)" = "$before" ]
 	idle
 }
+
+# what was found out about a directory holds as long as nobody has moved it
+@test "a directory that gives way to a link" {
+	gives 0 commit-txn script <<-'END'
+		write d/a one
+		mv d e
+		symlink e d
+		write d/b two
+		rm d
+		mkdir d
+		write d/c three
+	END
+	holds root/e/a one
+	holds root/e/b two
+	holds root/d/c three
+	[ ! -e root/e/c ]
+}
+
+@test "a path looked at, changed, and looked at again" {
+	gives 0 commit-txn script <<-'END'
+		write n one
+		rm n
+		mkdir n
+		rmdir n
+		mv a n
+		write a two
+	END
+	holds root/n 'a\n'
+	holds root/a two
+}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: ISC
+# shellcheck disable=SC2094 # gives writes out and err, which are other files
 #
 # A transaction of commit-txn by steps: operations, status, diff, commit, abort.
 
@@ -79,6 +80,79 @@ teardown() { sweep; }
 	[ "$(getfattr --only-values -n user.plain root/a)" = text ]
 	[ "$(getfattr -e hex -n user.hex root/a | grep '=')" = user.hex=0x00ff41 ]
 	getfattr -n user.empty root/a
+}
+
+@test "metadata that publishing could not set are refused before the commit" {
+	mkdir root/dir
+	for words in 'userx.name=v a' 'user=v a' 'system.nonsense=v a' \
+		'system.posix_acl_default=v a' 'usr.x=v dir'; do
+		echo "setxattr $words" >ops
+		gives 1 commit-txn script -C root <ops
+		idle
+	done
+	need_root
+	need_user
+	chmod 755 root
+	mkdir theirs own
+	touch theirs/f own/f
+	chown 65534 theirs own own/f
+	for words in 'theirs:chmod 600 f' 'theirs:setxattr user.x=v f' 'own:chown 0 f' \
+		'theirs:chown 65534 f'; do
+		echo "${words#*:}" >ops
+		gives 1 as_user commit-txn script -C "${words%%:*}" <ops
+		[ -z "$(ls "${words%%:*}/.commit/stage")" ]
+	done
+	[ "$(stat -c %a:%u theirs/f)" = 644:0 ]
+	printf '%s\n' 'chmod 600 f' 'setxattr user.x=v f' 'chown :65534 f' >ops
+	gives 0 as_user commit-txn script -C own <ops
+	[ "$(stat -c %a:%g own/f)" = 600:65534 ]
+}
+
+@test "metadata of a name that links an old file change with the commit, not before" {
+	chmod 644 root/a root/b
+	begins
+	gives 0 commit-txn link "$T" a name
+	gives 0 commit-txn chmod "$T" 600 name
+	[ "$(mode root/a)" = 644 ]
+	gives 0 commit-txn abort "$T"
+	[ "$(mode root/a)" = 644 ]
+	printf 'link a name\nchmod 600 name\nput n %s\nlink n m\nchmod 611 m\n' root/b |
+		gives 0 commit-txn script
+	[ "$(mode root/a)" = 600 ]
+	[ root/a -ef root/name ]
+	[ "$(mode root/n)" = 611 ]
+}
+
+@test "put keeps what the transaction has done to the metadata before, and so do links" {
+	chmod 644 root/a root/b
+	printf 'chmod 640 a\nput a root/b\nchmod 600 b\nlink b c\nrm b\n' | gives 0 commit-txn script
+	[ "$(mode root/a)" = 640 ]
+	[ "$(mode root/c)" = 600 ]
+	# and if that was another process
+	begins
+	gives 0 commit-txn chmod "$T" 604 a
+	gives 0 commit-txn put "$T" a --from=root/c
+	gives 0 commit-txn chmod "$T" 606 c
+	gives 0 commit-txn link "$T" c e
+	gives 0 commit-txn rm "$T" c
+	gives 0 commit-txn commit "$T"
+	[ "$(mode root/a)" = 604 ]
+	[ "$(mode root/e)" = 606 ]
+}
+
+@test "an abort that is killed half way leaves nothing that could be committed" {
+	need_faults
+	for call in unlink:1 unlink:2 unlink:3 unlink:4 rmdir:1; do
+		begins
+		gives 0 commit-txn put "$T" a -- echo x
+		gives 0 commit-txn put "$T" b -- echo x
+		gives 137 env COMMIT_FAULT="${call#*:}:kill:once:${call%:*}" \
+			"$LC_FAULT_BIN/commit-txn" abort "$T"
+		[ "$call" = unlink:1 ] || gives 1 commit-txn commit "$T"
+		holds root/b 'b\n'
+		gives 0 commit-txn abort "$T"
+		idle
+	done
 }
 
 @test "chmod takes whole modes only" {

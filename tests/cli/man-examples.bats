@@ -457,6 +457,38 @@ website()
 	[ ! -e "$ROOT/srv/www/news" ]
 }
 
+@test "commit-txn.1: undo" {
+	needs_apply
+	website
+	example commit-txn.1 undo
+	[ "$status" -eq 0 ]
+	same "$ROOT/srv/www/index.html" 'old text\n'
+	same "$ROOT/srv/www/news/draft.html" 'draft\n'
+	[ ! -e "$ROOT/srv/www/css" ]
+	[ "$(commit-txn log -C "$ROOT/srv/www" | wc -l)" -eq 2 ]
+}
+
+@test "commit-store.5: offsets are those of a real index" {
+	mkdir tree
+	commit-txn init -C tree --keep=5
+	echo 'write a 12345' | commit-txn script -C tree
+	echo 'write a 123' | commit-txn script -C tree
+	id=$(commit-txn log -C tree | tail -n 1 | cut -d ' ' -f 2)
+	commit-txn undo -C tree "$id"
+	index=tree/.commit/history/index
+	[ "$(stat -c %s "$index")" -eq 384 ]
+	# the payload of the last record stands behind its head
+	base=$((256 + 56))
+	[ "$(number_at commit-store.5 "$index" $base 'number in the order')" -eq 3 ]
+	[ "$(number_at commit-store.5 "$index" $base 'time of the commit')" -ge "$(stat -c %Y .)" ]
+	[ "$(number_at commit-store.5 "$index" $base 'user')" -eq "$(id -u)" ]
+	[ "$(number_at commit-store.5 "$index" $base 'paths that were')" -eq 1 ]
+	[ "$(number_at commit-store.5 "$index" $base 'bytes of new')" -eq 5 ]
+	[ "$(number_at commit-store.5 "$index" $base 'bytes of old')" -eq 3 ]
+	[ "$(number_at commit-store.5 "$index" $base 'the transaction that was')" -eq \
+		$((0x$(echo "$id" | tr -d -))) ]
+}
+
 @test "commit-txn.1: dry-run" {
 	needs_apply
 	website
@@ -677,4 +709,24 @@ log_field()
 	example commit-recover.8 conflicts
 	[ "$output" = "$ROOT/srv/hosts" ]
 	same "$ROOT/srv/hosts" 'theirs\n'
+}
+
+@test "commit-recover.8: check" {
+	mkdir -p "$ROOT/srv/site"
+	commit-txn init -C "$ROOT/srv/site"
+	example commit-recover.8 check
+	[ "$status" -eq 0 ]
+	[ -z "$output" ]
+	echo rubbish > "$ROOT/srv/site/.commit/format"
+	example commit-recover.8 check
+	[ "$status" -eq 11 ]
+	[[ "$output" == *'invariant 2'* ]]
+}
+
+@test "commit-recover.8: list" {
+	mkdir -p "$ROOT/srv/site"
+	id=$(commit-txn begin -C "$ROOT/srv/site")
+	example commit-recover.8 list
+	[ "$status" -eq 0 ]
+	[[ "$output" == *"open transaction $ROOT/srv/site/.commit/stage/$id:"* ]]
 }

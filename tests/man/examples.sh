@@ -110,6 +110,21 @@ check_list_leftovers()
 	expect 'not a path' 1 "$(status run none)"
 }
 
+check_pair()
+{
+	mkdir tree
+	expect 'first' 0 "$(status run tree key1 crt1)"
+	expect 'second' 0 "$(status run tree key2 crt2)"
+	id=$(cat out)
+	expect 'together' 'key2 crt2' "$(paste -d ' ' tree/key tree/crt)"
+	expect 'undone' 0 "$(status run tree "$id")"
+	expect 'as before' 'key1 crt1' "$(paste -d ' ' tree/key tree/crt)"
+	expect 'not twice' 4 "$(status run tree "$id")"
+	expect 'names the file' 1 "$(grep -c '^crt: undo: ' err)"
+	expect 'none such' 1 "$(status run tree 11111111-11111111)"
+	expect 'no tree' 1 "$(status run none key crt)"
+}
+
 mkdir "$scratch/bin"
 for page in "$MAN_DIR"/*.3; do
 	for example in $("$here/extract.sh" "$page"); do
@@ -125,11 +140,12 @@ for page in "$MAN_DIR"/*.3; do
 		save-lines) check_save_lines ;;
 		increment) check_increment ;;
 		list-leftovers) check_list_leftovers ;;
+		pair) check_pair ;;
 		*) expect 'has a check here' yes no ;;
 		esac
 	done
 done
 
 program=examples.sh
-expect 'number of programs' 3 "$programs"
+expect 'number of programs' 4 "$programs"
 [ "$failures" -eq 0 ]

@@ -29,8 +29,11 @@ analysis_flags() {
 	echo "-DHAVE_CONFIG_H -I$run_dir/check -I$source_dir/src/include"
 	case $1 in
 	src/tools/*) echo "-I$source_dir/src/tools -I$source_dir/src" ;;
-	src/lib/fault.c) echo "-I$source_dir/src/lib -DLC_FAULT" ;;
+	src/lib/fault*.c) echo "-I$source_dir/src/lib -DLC_FAULT" ;;
 	tests/unit/*) echo "-I$source_dir/src/lib -I$source_dir/tests/unit -DLC_FAULT" ;;
+	tests/fuzz/*)
+		echo "-I$source_dir/src/lib -I$source_dir/src/tools -I$source_dir/src -I$source_dir/tests/fuzz"
+		;;
 	*) echo "-I$source_dir/src/lib" ;;
 	esac
 }

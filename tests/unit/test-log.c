@@ -4,6 +4,7 @@
 #include "log-support.h"
 
 #include "fault.h"
+#include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -441,6 +442,35 @@ static void looking_changes_nothing(void **state)
 	close(dirfd);
 }
 
+/* By the log itself, unless the caller says that it has done it. */
+static void a_new_segment_is_flushed_before_its_first_record(void **state)
+{
+	struct lc_log_options options = small_log();
+	unsigned long before, segments;
+	struct lc_log *log;
+	int dirfd = new_log(&options, &log);
+	int told;
+
+	(void)state;
+	for (told = 0; told <= 1; told++) {
+		before = lc_sys_flushes();
+		segments = segment_files();
+		assert_int_equal(
+		        lc_log_reserve_unflushed(log, (20u + 20u * (unsigned)told) * LC_LOG_BLOCK),
+		        0);
+		assert_int_equal(segment_files(), segments + 1);
+		assert_true(lc_sys_flushes() == before);
+		if (told)
+			lc_log_flushed(log);
+		assert_int_equal(append_batch(log, 1u + (unsigned)told), 0);
+		/* of the directory and of the segment */
+		assert_true(lc_sys_flushes() == before + (told ? 0 : 2));
+		assert_int_equal(lc_log_force(log, lc_log_end(log)), 0);
+	}
+	lc_log_close(log);
+	close(dirfd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -459,6 +489,7 @@ int main(void)
 	        EVERY(what_a_visit_trims_is_not_shown_any_more),
 	        EVERY(a_flush_covers_what_was_there_before_it),
 	        EVERY(looking_changes_nothing),
+	        EVERY(a_new_segment_is_flushed_before_its_first_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

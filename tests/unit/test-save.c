@@ -129,7 +129,12 @@ static void link_then_metadata_then_flush_then_rename_then_directory(void **stat
 	(void)state;
 	put("f", "old");
 	trace_begin();
-	assert_int_equal(bytes("new"), 0);
+	open_save();
+	assert_int_equal(commit_save_write(save, "new", 3, &err), 0);
+	assert_int_equal(commit_save_finish(save, &err), 0);
+	assert_int_equal(commit_save_commit(save, &result, &err), 0);
+	commit_save_close(save);
+	save = NULL;
 	trace = trace_end();
 	assert_true(call_at(trace, "linkfd") < call_at(trace, "chmod"));
 	assert_true(call_at(trace, "chmod") < call_at(trace, "fsync"));
@@ -138,6 +143,27 @@ static void link_then_metadata_then_flush_then_rename_then_directory(void **stat
 	assert_non_null(strstr(rename_at, " fsync "));
 	/* the lock is taken before the metadata is read, and never let go */
 	assert_true(call_at(trace, "flock") < call_at(trace, "linkfd"));
+}
+
+/* What is all in memory and small is not worth an unnamed file. */
+static void brief_content_is_staged_under_a_name(void **state)
+{
+	static char large[64 * 1024 + 1];
+	const char *trace;
+
+	(void)state;
+	put("f", "old");
+	trace_begin();
+	assert_int_equal(bytes("new"), 0);
+	trace = trace_end();
+	assert_null(strstr(trace, "linkfd"));
+	assert_true(call_at(trace, "create") < call_at(trace, "chmod"));
+	assert_true(call_at(trace, "chmod") < call_at(trace, "fsync"));
+	assert_true(call_at(trace, "fsync") < call_at(trace, "rename"));
+	trace_begin();
+	assert_int_equal(commit_save_bytes("f", large, sizeof large, NULL, &result, &err), 0);
+	trace = trace_end();
+	assert_non_null(strstr(trace, "linkfd"));
 }
 
 static void calls_out_of_order_are_told(void **state)
@@ -414,6 +440,7 @@ int main(void)
 	        SAVE(a_file_is_created_and_replaced),
 	        SAVE(step_by_step),
 	        SAVE(link_then_metadata_then_flush_then_rename_then_directory),
+	        SAVE(brief_content_is_staged_under_a_name),
 	        SAVE(calls_out_of_order_are_told),
 	        SAVE(closing_in_any_state_aborts_or_has_nothing_to_do),
 	        SAVE(a_failed_save_keeps_saying_why),

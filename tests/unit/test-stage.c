@@ -273,8 +273,23 @@ static void other_errors_of_naming_are_told(void **state)
 	expect_file("taken", "theirs");
 	assert_int_equal(lc_stage_link_random(&stage), 0);
 	fault("1:ENOSPC:rename");
-	assert_int_equal(lc_stage_link_random(&stage), -ENOSPC);
+	assert_int_equal(lc_stage_link(&stage, "other"), -ENOSPC);
 	assert_int_equal(ours_in(".", NULL), 1);
+}
+
+static void a_file_named_from_the_start_keeps_its_name(void **state)
+{
+	char name[sizeof stage.name];
+
+	(void)state;
+	assert_int_equal(lc_stage_open_named(&stage, &place), 0);
+	assert_int_equal(ours_in(".", NULL), 1);
+	strcpy(name, stage.name);
+	assert_int_equal(lc_stage_link_random(&stage), 0);
+	assert_string_equal(stage.name, name);
+	assert_int_equal(lc_sys_lock(stage.fd), 0);
+	lc_stage_release(&stage);
+	assert_int_equal(ours_in(".", NULL), 0);
 }
 
 static void flush_forces_the_content_then_closes_a_duplicate(void **state)
@@ -341,6 +356,7 @@ int main(void)
 	        STAGE(errors_of_that_copy_are_told),
 	        STAGE(a_copy_of_another_size_is_an_error),
 	        STAGE(other_errors_of_naming_are_told),
+	        STAGE(a_file_named_from_the_start_keeps_its_name),
 	        STAGE(flush_forces_the_content_then_closes_a_duplicate),
 	        STAGE(errors_of_flush_and_close_count),
 	        STAGE(a_size_that_is_not_what_was_written_is_an_error),

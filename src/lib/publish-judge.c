@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "publish-internal.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int by_path(const void *a, const void *b)
+{
+	const struct lc_change *const *left = a, *const *right = b;
+
+	return strcmp((*left)->path, (*right)->path);
+}
+
+/* The steps of one type, by path. */
+struct step_index {
+	const struct lc_change **steps;
+	size_t count;
+};
+
+static int index_steps(const struct lc_change_list *list, enum lc_change_type type,
+                       struct step_index *index)
+{
+	size_t i;
+
+	index->count = 0;
+	index->steps = calloc(list->count + 1, sizeof(const struct lc_change *));
+	if (!index->steps)
+		return -ENOMEM;
+	for (i = 0; i < list->count; i++)
+		if (list->items[i].type == type)
+			index->steps[index->count++] = &list->items[i];
+	qsort(index->steps, index->count, sizeof(const struct lc_change *), by_path);
+	return 0;
+}
+
+static int has_path(const void *path, const void *step)
+{
+	const struct lc_change *const *change = step;
+
+	return strcmp(path, (*change)->path);
+}
+
+static const struct lc_change *step_at(const struct step_index *index, const char *path)
+{
+	const struct lc_change *const *found = bsearch(path, index->steps, index->count,
+	                                               sizeof(const struct lc_change *), has_path);
+
+	return found ? *found : NULL;
+}
+
+/* "a/b" of "a/b/c"; 0 at the root. */
+static int go_up(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash)
+		*slash = '\0';
+	return slash != NULL;
+}
+
+/*
+ * What stands at such a path now, or at one above it, is not what will be
+ * there when its turn comes; the step that takes it away is examined itself.
+ */
+static int is_below_step(const struct step_index *index, const char *path)
+{
+	char prefix[PATH_MAX];
+
+	strcpy(prefix, path);
+	do {
+		if (step_at(index, prefix))
+			return 1;
+	} while (go_up(prefix));
+	return 0;
+}
+
+/* Both ends of renames, and the steps by path, while a list is looked at. */
+struct examination {
+	struct lc_ends ends;
+	struct step_index takes;
+	struct step_index puts;
+};
+
+/*
+ * Where what will be put is now: in its place, or still at the path that a step
+ * before will take it from. NULL: at neither, so it was put.
+ */
+static int locate(struct examination *e, const struct lc_change *put, const char **where)
+{
+	struct lc_identity now;
+	size_t i;
+	int rc = lc_ends_identify(&e->ends, &e->ends.places, put->place, &now);
+
+	*where = NULL;
+	if (rc)
+		return rc;
+	if (lc_judge_is_object(&now, &put->after)) {
+		*where = put->place;
+		return 0;
+	}
+	for (i = 0; i < e->takes.count; i++) {
+		const struct lc_change *take = e->takes.steps[i];
+
+		if (take->after.mode == 0 || strcmp(take->place, put->place) != 0)
+			continue;
+		rc = lc_ends_identify(&e->ends, &e->ends.paths, take->path, &now);
+		if (!rc && lc_judge_is_object(&now, &take->before))
+			*where = take->path;
+		return rc;
+	}
+	return 0;
+}
+
+static int still_waits(struct examination *e, const struct lc_change *put)
+{
+	const char *where;
+	int rc;
+
+	/* The log holds it still. */
+	if (put->after.inode == 0)
+		return 1;
+	rc = locate(e, put, &where);
+	return rc ? rc : where != NULL;
+}
+
+static int is_new(const struct lc_change *put)
+{
+	const char *slash = strrchr(put->place, '/');
+
+	return strncmp(slash ? slash + 1 : put->place, "in-", 3) == 0;
+}
+
+/*
+ * 1: the directory that the path will be in is on its way still, and where it
+ * is now something has that name that no step takes.
+ */
+static int is_occupied(struct examination *e, const char *path)
+{
+	const struct lc_change *put = NULL;
+	char prefix[PATH_MAX], inside[2 * PATH_MAX];
+	const char *where;
+	struct lc_identity now;
+	int rc;
+
+	strcpy(prefix, path);
+	while (!put && go_up(prefix))
+		put = step_at(&e->puts, prefix);
+	if (!put || is_new(put))
+		return 0;
+	rc = locate(e, put, &where);
+	if (rc || !where)
+		return rc;
+	snprintf(inside, sizeof inside, "%s%s", where, path + strlen(prefix));
+	if (strlen(inside) >= PATH_MAX || step_at(&e->takes, inside))
+		return 0;
+	rc = lc_ends_identify(&e->ends, &e->ends.paths, inside, &now);
+	return rc ? rc : now.mode != 0;
+}
+
+/* 1: the directory that path shall be put into is gone, and no step brings it. */
+static int is_homeless(struct examination *e, const char *path)
+{
+	const struct lc_change *put;
+	struct lc_identity now;
+	char prefix[PATH_MAX];
+	int rc, missing = 0;
+
+	strcpy(prefix, path);
+	while (go_up(prefix)) {
+		put = step_at(&e->puts, prefix);
+		rc = put ? still_waits(e, put) : 0;
+		if (rc)
+			return rc < 0 ? rc : 0;
+		rc = lc_ends_identify(&e->ends, &e->ends.paths, prefix, &now);
+		if (rc)
+			return rc;
+		if (now.mode != 0)
+			return missing || !S_ISDIR(now.mode);
+		missing = 1;
+	}
+	return missing;
+}
+
+/* What is to get metadata may still have to come; else it must be there. */
+static int examine_meta(struct examination *e, const struct lc_change *c)
+{
+	const struct lc_change *put = step_at(&e->puts, c->path);
+	struct lc_identity now;
+	int rc;
+
+	if (is_below_step(&e->takes, c->path) || (!put && is_below_step(&e->puts, c->path)))
+		return 0;
+	rc = put ? still_waits(e, put) : 0;
+	if (rc)
+		return rc < 0 ? rc : 0;
+	rc = lc_ends_identify(&e->ends, &e->ends.paths, c->path, &now);
+	if (rc)
+		return rc;
+	return lc_judge_is_object(&now, &c->after) ? 0 : -ESTALE;
+}
+
+static int examine(struct examination *e, const struct lc_change *c)
+{
+	struct lc_identity now, waiting;
+	enum lc_verdict verdict;
+	int rc;
+
+	if (c->type == LC_CHANGE_META)
+		return examine_meta(e, c);
+	if (c->type != LC_CHANGE_TAKE && c->type != LC_CHANGE_PUT)
+		return 0;
+	rc = c->type == LC_CHANGE_PUT ? is_occupied(e, c->path) : 0;
+	if (rc)
+		return rc < 0 ? rc : -ESTALE;
+	if (c->type == LC_CHANGE_PUT && is_below_step(&e->takes, c->path))
+		return 0;
+	rc = lc_ends_look(&e->ends, c, &now, &waiting);
+	if (rc)
+		return rc;
+	verdict = c->type == LC_CHANGE_TAKE ? lc_judge_take(c, &now, &waiting)
+	                                    : lc_judge_put(c, &now, &waiting);
+	if (verdict == LC_STEP_TO_DO && c->type == LC_CHANGE_PUT && now.mode == 0) {
+		rc = is_homeless(e, c->path);
+		if (rc)
+			return rc < 0 ? rc : -ESTALE;
+	}
+	return verdict == LC_STEP_FOREIGN ? -ESTALE : 0;
+}
+
+int lc_publish_judge(int root, const struct lc_change_list *list, unsigned char *foreign,
+                     const struct lc_change **bad)
+{
+	struct examination e = {.takes = {NULL, 0}, .puts = {NULL, 0}};
+	size_t i;
+	int rc;
+
+	rc = lc_ends_init(&e.ends, root, list, bad);
+	if (!rc)
+		rc = index_steps(list, LC_CHANGE_TAKE, &e.takes);
+	if (!rc)
+		rc = index_steps(list, LC_CHANGE_PUT, &e.puts);
+	for (i = 0; i < list->count && !rc; i++) {
+		*bad = &list->items[i];
+		rc = examine(&e, &list->items[i]);
+		foreign[i] = rc == -ESTALE;
+		if (rc == -ESTALE)
+			rc = 0;
+	}
+	lc_ends_release(&e.ends);
+	free(e.takes.steps);
+	free(e.puts.steps);
+	return rc;
+}
+
+int lc_publish_examine(int root, const struct lc_change_list *list, const struct lc_change **bad)
+{
+	unsigned char *foreign = calloc(list->count + 1, 1);
+	size_t i;
+	int rc = foreign ? lc_publish_judge(root, list, foreign, bad) : -ENOMEM;
+
+	for (i = 0; i < list->count && !rc; i++) {
+		if (!foreign[i])
+			continue;
+		*bad = &list->items[i];
+		rc = -ESTALE;
+	}
+	free(foreign);
+	return rc;
+}

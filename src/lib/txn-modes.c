@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "txn-internal.h"
+
+#include "beneath.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * A directory that goes to another one gets a new entry "..", so whoever is not
+ * root must have the right to write the directory itself; and to fill it, too.
+ * New directories therefore get such modes last. For those of others that is
+ * asked for before the commit, because after it nothing may fail.
+ */
+#define OWNER_WRITES (S_IWUSR | S_IXUSR)
+
+/* The stage is flat, and the place's directory is there. */
+static int chmod_staged(struct commit_txn *txn, const char *place, mode_t mode)
+{
+	struct lc_beneath_cache cache;
+	const char *base;
+	int dir, rc;
+
+	lc_beneath_init(&cache, txn->store->root);
+	dir = lc_beneath_parent(&cache, place, &base);
+	rc = dir < 0 ? dir : lc_sys_chmod(dir, base, mode);
+	lc_beneath_release(&cache);
+	return rc;
+}
+
+static int is_new_directory(const struct lc_change *c)
+{
+	return c->type == LC_CHANGE_PUT && S_ISDIR(c->after.mode) && lc_txn_in_stage(c->place);
+}
+
+static int lend(struct commit_txn *txn, const struct lc_change *put, struct lc_change_list *list)
+{
+	struct lc_change meta = {.type = LC_CHANGE_META,
+	                         .after = put->after,
+	                         .mode = put->after.mode & 07777,
+	                         .uid = UINT32_MAX,
+	                         .gid = UINT32_MAX};
+	int rc = chmod_staged(txn, put->place, meta.mode | S_IRWXU);
+
+	if (rc)
+		return rc;
+	meta.path = strdup(put->path);
+	meta.place = strdup("");
+	if (!meta.path || !meta.place) {
+		lc_change_release(&meta);
+		return -ENOMEM;
+	}
+	return lc_change_list_add(list, &meta);
+}
+
+int lc_txn_lend_modes(struct commit_txn *txn, struct lc_change_list *list, struct commit_error *err)
+{
+	size_t i;
+	int rc;
+
+	/* The deepest first: behind one that may not be searched nothing can be set. */
+	for (i = list->count; i > 0; i--) {
+		/* The list may move while it grows. */
+		struct lc_change put = list->items[i - 1];
+
+		if (!is_new_directory(&put) || (put.after.mode & OWNER_WRITES) == OWNER_WRITES)
+			continue;
+		rc = lend(txn, &put, list);
+		if (rc)
+			return lc_txn_fail(txn, rc, "prepare", put.path, NULL, err);
+	}
+	return 0;
+}
+
+/* Both lie in one directory: its entry ".." stays what it is. */
+static int are_neighbours(const char *a, const char *b)
+{
+	const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
+	size_t length_a = slash_a ? (size_t)(slash_a - a) : 0;
+	size_t length_b = slash_b ? (size_t)(slash_b - b) : 0;
+
+	return length_a == length_b && memcmp(a, b, length_a) == 0;
+}
+
+/* The path at which a directory stands now that the step moves elsewhere. */
+static const char *moved_directory(const struct lc_change *c)
+{
+	if (c->type == LC_CHANGE_TAKE && S_ISDIR(c->before.mode))
+		return c->path;
+	if (c->type == LC_CHANGE_PUT && S_ISDIR(c->after.mode) && !lc_txn_in_stage(c->place) &&
+	    !are_neighbours(c->path, c->place))
+		return c->place;
+	return NULL;
+}
+
+int lc_txn_check_modes(struct commit_txn *txn, const struct lc_change_list *list,
+                       struct commit_error *err)
+{
+	struct lc_beneath_cache cache;
+	const char *path = NULL, *base;
+	size_t i;
+	int dir, rc = 0;
+
+	lc_beneath_init(&cache, txn->store->root);
+	for (i = 0; i < list->count && !rc; i++) {
+		path = moved_directory(&list->items[i]);
+		if (!path)
+			continue;
+		dir = lc_beneath_parent(&cache, path, &base);
+		rc = dir < 0 ? dir : lc_sys_access(dir, base, W_OK);
+	}
+	lc_beneath_release(&cache);
+	return rc ? lc_txn_fail(txn, rc, "check", path,
+	                        rc == -EACCES ? "no right to write this directory, which it takes "
+	                                        "to move or remove it"
+	                                      : NULL,
+	                        err)
+	          : 0;
+}

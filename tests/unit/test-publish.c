@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: ISC */
+/* Steps of a commit, and what others do between the look and the rename. */
+#include "config.h"
+
+#include "support.h"
+
+#include "publish.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct lc_change_list list;
+
+static int begin(void **state)
+{
+	int rc = support_begin(state);
+
+	memset(&list, 0, sizeof list);
+	return rc || mkdir("stage", 0700) ? -1 : 0;
+}
+
+static int end(void **state)
+{
+	lc_change_list_release(&list);
+	return support_end(state);
+}
+
+#define AMONG(test) cmocka_unit_test_setup_teardown(test, begin, end)
+
+/* The step that removes what stands at path just now. */
+static void add_removal(const char *path)
+{
+	struct stat st = stat_of(path);
+	struct lc_change change = {.type = LC_CHANGE_TAKE};
+
+	change.path = strdup(path);
+	change.place = strdup("stage/out-0");
+	lc_identity_of(&st, &change.before);
+	assert_int_equal(lc_change_list_add(&list, &change), 0);
+}
+
+static int apply(void)
+{
+	const struct lc_change *bad;
+	int root = open_file(".", O_RDONLY | O_DIRECTORY);
+	int rc = lc_publish_apply(root, &list, &bad);
+
+	close(root);
+	return rc;
+}
+
+static void write_to_it(void *context)
+{
+	(void)context;
+	put("f", "theirs");
+}
+
+static void put_into_it(void *context)
+{
+	(void)context;
+	put("d/theirs", "new");
+}
+
+static void what_was_written_before_the_rename_goes_back(void **state)
+{
+	(void)state;
+	put("f", "old");
+	add_removal("f");
+	at_call("rename", 1, write_to_it, NULL);
+	assert_int_equal(apply(), -ESTALE);
+	expect_file("f", "theirs");
+	expect_absent("stage/out-0");
+	/* and it stays so */
+	assert_int_equal(apply(), -ESTALE);
+	expect_file("f", "theirs");
+}
+
+static void so_does_a_directory_that_somebody_has_filled(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("d", 0755), 0);
+	add_removal("d");
+	at_call("rename", 1, put_into_it, NULL);
+	assert_int_equal(apply(), -ESTALE);
+	expect_file("d/theirs", "new");
+	expect_absent("stage/out-0");
+}
+
+static void going_back_replaces_nothing(void **state)
+{
+	(void)state;
+	put("f", "old");
+	add_removal("f");
+	at_call("rename", 1, write_to_it, NULL);
+	fault("1:EEXIST:noreplace");
+	assert_int_equal(apply(), -ESTALE);
+	expect_fired();
+	/* theirs is not lost */
+	expect_file("stage/out-0", "theirs");
+}
+
+static void a_directory_that_cannot_be_moved_is_removed(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("d", 0755), 0);
+	add_removal("d");
+	fault("1:EXDEV:rename");
+	assert_int_equal(apply(), 0);
+	expect_absent("d");
+	assert_int_equal(apply(), 0);
+	/* a file is not: it would be gone for good */
+	put("f", "old");
+	add_removal("f");
+	fault("1:EXDEV:rename");
+	assert_int_equal(apply(), -EXDEV);
+	expect_file("f", "old");
+}
+
+static void a_mount_that_is_not_there_stops_all(void **state)
+{
+	struct lc_change mount = {.type = LC_CHANGE_MOUNT, .value_length = 8};
+	unsigned char foreign[2];
+	const struct lc_change *bad = NULL;
+	int root = open_file(".", O_RDONLY | O_DIRECTORY);
+
+	(void)state;
+	put("f", "old");
+	add_removal("f");
+	assert_int_equal(mkdir("mnt", 0755), 0);
+	mount.path = strdup("mnt");
+	mount.place = strdup("mnt/stage");
+	mount.value = calloc(1, 8);
+	mount.before.inode = 1;
+	assert_int_equal(lc_change_list_add(&list, &mount), 0);
+	assert_int_equal(lc_publish_judge(root, &list, foreign, &bad), -ENODEV);
+	assert_string_equal(bad->path, "mnt");
+	assert_int_equal(lc_publish_apply(root, &list, &bad), -ENODEV);
+	assert_int_equal(lc_publish_flush(root, &list, &bad), -ENODEV);
+	expect_file("f", "old");
+	assert_int_equal(rmdir("mnt"), 0);
+	assert_int_equal(lc_publish_apply(root, &list, &bad), -ENODEV);
+	expect_file("f", "old");
+	close(root);
+}
+
+static void a_time_is_set_last(void **state)
+{
+	struct lc_change meta = {.type = LC_CHANGE_META, .uid = UINT32_MAX, .gid = UINT32_MAX};
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(mkdir("d", 0700), 0);
+	put("d/f", "x");
+	st = stat_of("d");
+	lc_identity_of(&st, &meta.after);
+	meta.before = meta.after;
+	meta.before.seconds = 981173106;
+	meta.before.nanoseconds = 5;
+	meta.mode = 0555;
+	meta.path = strdup("d");
+	meta.place = strdup("");
+	assert_int_equal(lc_change_list_add(&list, &meta), 0);
+	assert_int_equal(apply(), 0);
+	st = stat_of("d");
+	assert_int_equal(st.st_mtim.tv_sec, 981173106);
+	assert_int_equal(st.st_mtim.tv_nsec, 5);
+	assert_int_equal(st.st_mode & 07777, 0555);
+	assert_int_equal(chmod("d", 0700), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        AMONG(what_was_written_before_the_rename_goes_back),
+	        AMONG(so_does_a_directory_that_somebody_has_filled),
+	        AMONG(going_back_replaces_nothing),
+	        AMONG(a_directory_that_cannot_be_moved_is_removed),
+	        AMONG(a_mount_that_is_not_there_stops_all),
+	        AMONG(a_time_is_set_last),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
