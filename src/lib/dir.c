@@ -117,7 +117,7 @@ static int read_link(int dirfd, const char *name, char *buffer, size_t size)
 
 struct walk {
 	enum commit_symlink policy;
-	/* the directory that text is relative to */
+	/* the directory that text is relative to; a link's is held open */
 	int from;
 	/* what is still to be resolved; split() cuts it up */
 	char *text;
@@ -132,7 +132,7 @@ static int step(struct walk *walk, struct lc_place *place)
 {
 	char target[PATH_MAX];
 	const char *directory, *base;
-	struct stat st;
+	struct stat *const st = &place->found;
 	char *joined;
 	int rc = split(walk->text, &directory, &base);
 
@@ -142,15 +142,16 @@ static int step(struct walk *walk, struct lc_place *place)
 	place->fd = lc_dir_open(walk->from, directory, &place->readable);
 	if (place->fd < 0)
 		return place->fd;
-	rc = lc_sys_lstat(place->fd, place->name, &st);
+	memset(st, 0, sizeof *st);
+	rc = lc_sys_lstat(place->fd, place->name, st);
 	if (rc == -ENOENT)
 		return 0;
-	if (rc || !S_ISLNK(st.st_mode) || walk->policy == COMMIT_SYMLINK_REPLACE)
+	if (rc || !S_ISLNK(st->st_mode) || walk->policy == COMMIT_SYMLINK_REPLACE)
 		return rc;
 	walk->why = "is a symbolic link (see --symlink)";
 	if (walk->policy == COMMIT_SYMLINK_REFUSE)
 		return -ELOOP;
-	rc = check_link(place->fd, &st, &walk->why);
+	rc = check_link(place->fd, st, &walk->why);
 	if (!rc)
 		rc = read_link(place->fd, place->name, target, sizeof target);
 	if (rc)
@@ -224,7 +225,7 @@ int lc_dir_each(int fd, int (*found)(void *context, const char *name), void *con
 int lc_dir_resolve(const char *path, enum commit_symlink policy, struct lc_place *place,
                    struct commit_error *err)
 {
-	struct walk walk = {policy, -1, NULL, NULL};
+	struct walk walk = {policy, AT_FDCWD, NULL, NULL};
 	struct stat st;
 	int rc, code;
 
@@ -234,10 +235,7 @@ int lc_dir_resolve(const char *path, enum commit_symlink policy, struct lc_place
 		return lc_error_set(err, COMMIT_EUSAGE, ENOENT, "resolve", path, "empty path");
 	walk.text = strdup(path);
 	place->path = strdup(path);
-	rc = lc_sys_open(AT_FDCWD, ".", O_PATH | O_DIRECTORY);
-	walk.from = rc;
-	if (rc >= 0)
-		rc = walk.text && place->path ? follow(&walk, place) : -ENOMEM;
+	rc = walk.text && place->path ? follow(&walk, place) : -ENOMEM;
 	if (rc == 0)
 		rc = lc_sys_fstat(place->fd, &st);
 	place->inode = rc == 0 ? st.st_ino : 0;

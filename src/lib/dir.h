@@ -29,6 +29,8 @@ struct lc_place {
 	ino_t inode;
 	/* the last component, never with a slash, never "." or ".." */
 	char name[256];
+	/* what it was when it was resolved; st_ino 0: nothing was there */
+	struct stat found;
 	/* the path of the file that the links lead to, for people */
 	char *path;
 };

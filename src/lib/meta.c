@@ -93,7 +93,7 @@ static int set_group(struct transfer *t, gid_t gid)
 }
 
 /* Both at once where that works; else each alone, to keep what can be kept. */
-static int apply_owner(struct transfer *t, const struct stat *now)
+static int apply_owner(struct transfer *t, struct stat *now)
 {
 	uid_t uid = t->plan->owner;
 	gid_t gid = t->plan->group;
@@ -105,13 +105,16 @@ static int apply_owner(struct transfer *t, const struct stat *now)
 		gid = t->old && keeps(t, COMMIT_KEEP_OWNER) ? t->old->st_gid : now->st_gid;
 	if (uid == now->st_uid && gid == now->st_gid)
 		return 0;
-	if (lc_sys_fchown(t->to, uid, gid) == 0)
-		return 0;
-	if (gid != now->st_gid)
-		rc = set_group(t, gid);
-	if (!rc && uid != now->st_uid)
-		rc = set_owner(t, uid);
-	return rc;
+	if (lc_sys_fchown(t->to, uid, gid) != 0) {
+		if (gid != now->st_gid)
+			rc = set_group(t, gid);
+		if (!rc && uid != now->st_uid)
+			rc = set_owner(t, uid);
+	}
+	if (rc)
+		return rc;
+	rc = lc_sys_fstat(t->to, now);
+	return rc ? lc_error_set(t->err, COMMIT_EFAILED, -rc, "stat", t->path, NULL) : 0;
 }
 
 /* Reads a whole list or value whose size may change while it is asked for. */
@@ -286,9 +289,7 @@ int lc_meta_apply(int from, const struct stat *st, int is_new, int to,
 		rc = apply_attributes(&t);
 	if (rc)
 		return rc;
-	rc = lc_sys_fstat(to, &now);
-	if (!rc)
-		rc = lc_sys_fchmod(to, final_mode(&t, &now, st->st_mode));
+	rc = lc_sys_fchmod(to, final_mode(&t, &now, st->st_mode));
 	if (rc)
 		return lc_error_set(err, COMMIT_EFAILED, -rc, "chmod", path, NULL);
 	return 0;

@@ -29,6 +29,9 @@ static int check_writable(struct commit_save *save, struct commit_error *err)
 
 	if (!t->exists || t->is_link || (save->opt.flags & COMMIT_SAVE_FORCE))
 		return 0;
+	/* What is soon written is soon asked again, under the lock. */
+	if (save->brief && save->stage.fd < 0)
+		return 0;
 	rc = (t->st.st_mode & 0222) == 0 ? -EACCES
 	                                 : lc_sys_access(t->place.fd, t->place.name, W_OK);
 	if (rc == -EACCES)

@@ -72,6 +72,13 @@ static int look(int dirfd, const char *name, int flags, struct stat *st)
 }
 #endif
 
+int lc_sys_answers(int fd)
+{
+	struct stat st;
+
+	return look(fd, "", AT_EMPTY_PATH, &st);
+}
+
 int lc_sys_fstat(int fd, struct stat *st)
 {
 	int rc = lc_fault_on("stat", fd, NULL);

@@ -264,11 +264,7 @@ ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length)
  */
 static int flushed(int fd, int rc)
 {
-	struct stat st;
-
-	if (rc == 0 && fstat(fd, &st) != 0)
-		rc = -errno;
-	return rc;
+	return rc ? rc : lc_sys_answers(fd);
 }
 
 int lc_sys_fsync(int fd)

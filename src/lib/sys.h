@@ -68,6 +68,8 @@ ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length);
 int lc_sys_fstat(int fd, struct stat *st);
 int lc_sys_lstat(int dirfd, const char *name, struct stat *st);
 int lc_sys_fstat_times(int fd, struct stat *st);
+/* 0, or the error with which a file system that has shut down answers for fd; no seam */
+int lc_sys_answers(int fd);
 int lc_sys_lstat_times(int dirfd, const char *name, struct stat *st);
 /* with the effective ids */
 int lc_sys_access(int dirfd, const char *name, int how);

@@ -72,9 +72,13 @@ static int look_through_link(struct lc_target *t, struct commit_error *err)
 /* One look: 1 if the name changed meanwhile, 0, or a negative code. */
 static int look_once(struct lc_target *t, struct commit_error *err)
 {
-	struct stat by_name;
-	int rc = lc_sys_lstat(t->place.fd, t->place.name, &by_name);
+	struct stat by_name = t->place.found;
+	int rc = 0;
 
+	/* What resolving the path has just seen will do for once. */
+	t->place.found.st_ino = 0;
+	if (!by_name.st_ino)
+		rc = lc_sys_lstat(t->place.fd, t->place.name, &by_name);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc)
@@ -147,18 +151,38 @@ int lc_target_times(struct lc_target *t)
 	return t->exists ? lc_sys_fstat_times(t->fd, &t->st) : 0;
 }
 
-int lc_target_unmoved(const struct lc_target *t)
+/* 0 and what the name leads to now, or -ESTALE if that is another file, or an errno. */
+static int look_again(const struct lc_target *t, struct stat *now)
 {
-	struct stat now;
-	int rc = lc_sys_lstat(t->place.fd, t->place.name, &now);
+	int rc = lc_sys_lstat(t->place.fd, t->place.name, now);
 
 	if (rc == -ENOENT)
 		return t->exists || t->is_link ? -ESTALE : 0;
 	if (rc)
 		return rc;
 	if (t->is_link)
-		return S_ISLNK(now.st_mode) ? 0 : -ESTALE;
-	return t->exists && now.st_ino == t->st.st_ino && now.st_dev == t->st.st_dev ? 0 : -ESTALE;
+		return S_ISLNK(now->st_mode) ? 0 : -ESTALE;
+	return t->exists && now->st_ino == t->st.st_ino && now->st_dev == t->st.st_dev ? 0
+	                                                                               : -ESTALE;
+}
+
+int lc_target_unmoved(const struct lc_target *t)
+{
+	struct stat now;
+
+	return look_again(t, &now);
+}
+
+/* Who held the lock before may have written it. by_name is what it is, unless a link. */
+static int refresh(struct lc_target *t, const struct stat *by_name, struct commit_error *err)
+{
+	int rc = 0;
+
+	if (t->exists && t->is_link)
+		rc = lc_sys_fstat(t->fd, &t->st);
+	else if (t->exists)
+		t->st = *by_name;
+	return rc ? lc_error_set(err, COMMIT_EFAILED, -rc, "stat", t->place.path, NULL) : 0;
 }
 
 /* What stands for the name: its inode, or its directory where it has none of its own. */
@@ -181,6 +205,7 @@ static int lock_failed(const struct lc_target *t, int rc, struct commit_error *e
 int lc_target_lock(struct lc_target *t, int64_t deadline, int cancel_fd, int *unsupported,
                    struct commit_error *err)
 {
+	struct stat now;
 	int object, rc;
 
 	*unsupported = 0;
@@ -193,7 +218,7 @@ int lc_target_lock(struct lc_target *t, int64_t deadline, int cancel_fd, int *un
 			*unsupported = -rc;
 		else if (rc)
 			return lock_failed(t, rc, err);
-		if (lc_target_unmoved(t) == 0)
+		if (look_again(t, &now) == 0)
 			break;
 		if (object == t->place.fd && !rc)
 			lc_sys_unlock(object);
@@ -202,11 +227,7 @@ int lc_target_lock(struct lc_target *t, int64_t deadline, int cancel_fd, int *un
 			return rc;
 	}
 	t->locked = !*unsupported;
-	/* Who held the lock before may have written it. */
-	rc = t->exists ? lc_sys_fstat(t->fd, &t->st) : 0;
-	if (rc)
-		return lc_error_set(err, COMMIT_EFAILED, -rc, "stat", t->place.path, NULL);
-	return 0;
+	return refresh(t, &now, err);
 }
 
 void lc_target_release(struct lc_target *t)
