@@ -319,8 +319,8 @@ static void missing_locks_are_told(void **state)
 
 static void every_error_of_looking_is_told(void **state)
 {
-	static const char *const faults[] = {"1:EIO:stat", "2:EIO:stat", "3:EIO:stat",
-	                                     "1:EIO:open", "2:EIO:open"};
+	static const char *const faults[] = {"1:EIO:stat", "2:EIO:stat", "3:EIO:stat", "1:EIO:open",
+	                                     "2:EIO:open"};
 	size_t i;
 
 	(void)state;
