@@ -17,15 +17,14 @@ setup() {
 	cd "$BATS_TEST_TMPDIR/tree" || return
 }
 
-# finds LINT TEXT: the lint fails and says TEXT, and it did not before
+# finds LINT TEXT: the lint fails and says TEXT. That it finds nothing in the
+# sources as they are is the lint's own result in make check.
 finds() {
 	run sh "tests/lint/$1.sh"
 	echo "$output"
 	[[ $output != *"# SKIP"* ]] || skip "${output##*# SKIP }"
 	[[ $output == *"not ok 1"* ]]
 	[[ $output == *"$2"* ]]
-	run sh "$COPY/tests/lint/$1.sh"
-	[[ $output != *"$2"* ]]
 }
 
 @test "files: a test that is entered nowhere" {
@@ -81,7 +80,9 @@ finds() {
 @test "shell: an unquoted variable" {
 	# shellcheck disable=SC2016 # written as it stands
 	printf '#!/bin/sh\n# SPDX-License-Identifier: ISC\nrm $1/x\n' >contrib/bad.sh
-	finds shell 'SC2086'
+	# what takes shellcheck long, and is not asked about here
+	rm -r tests/cli tests/fs tests/crash
+	finds shell 'contrib/bad.sh:3:4: note: Double quote'
 }
 
 @test "size: a function of 71 lines" {
