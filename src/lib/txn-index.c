@@ -281,7 +281,7 @@ static int open_end(struct commit_store *store, uint64_t number, struct tail *ta
 int lc_index_add(struct commit_store *store, const struct lc_indexed *entry)
 {
 	struct lc_indexed copy = *entry;
-	struct tail tail;
+	struct tail tail = {0};
 	int rc = lc_store_make_history(store);
 	int fd = rc ? rc : open_end(store, entry->number, &tail);
 

@@ -75,7 +75,7 @@ static void run_other(const char *command, const char *operand, const char *last
 /* The tree anew, and the steps before this one, which work. */
 static void prepare(struct txn_walk *walk, int step)
 {
-	struct run run;
+	struct run run = {0};
 	int i;
 
 	tree_make(walk->scenario);
@@ -225,7 +225,7 @@ static void open_it(struct txn_walk *walk, int step, const char *fault)
 static void walk_txn_recovery(struct txn_walk *walk, int step, const char *fault)
 {
 	struct trace trace;
-	struct run run;
+	struct run run = {0};
 
 	prepare(walk, step);
 	run_step(walk, step, fault, 0, &run);
@@ -247,7 +247,7 @@ static void walk_txn_recovery(struct txn_walk *walk, int step, const char *fault
 /* What was begun by a process of its own is ended by one. */
 static void abort_it(struct txn_walk *walk)
 {
-	struct run run;
+	struct run run = {0};
 
 	/* As long as a flush is not believed nothing else is done in the store. */
 	if (!walk->id[0] || walk->unflushed)
@@ -263,7 +263,7 @@ static void put_again(struct txn_walk *walk)
 	struct bytes again = content_bytes(C_AGAIN);
 	struct tree now;
 	const struct node *node;
-	struct run run;
+	struct run run = {0};
 	char path[4096];
 	const char *argv[] = {
 	        fault_tool("commit-txn", path), "script", "-C", "root", "--wait=0", NULL};
@@ -303,7 +303,7 @@ static void go_on(struct txn_walk *walk, int step, struct run *run)
 static void commit_poisoned(struct txn_walk *walk)
 {
 	struct tree now;
-	struct run run;
+	struct run run = {0};
 
 	run_other("commit", walk->id, NULL, &run);
 	tree_look(&now);
@@ -441,7 +441,7 @@ static int find_resumed(const struct trace *t)
 /* Makes walk->plain_old, walk->new and the traces. */
 static void walk_plain(struct txn_walk *walk)
 {
-	struct run run;
+	struct run run = {0};
 	int i;
 
 	snprintf(walk->doing, sizeof walk->doing, "without faults");

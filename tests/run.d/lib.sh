@@ -7,6 +7,8 @@ results=$run_dir/results.tsv
 : >"$results"
 plain_built=no
 jobs=$(nproc 2>/dev/null || echo 2)
+# Tests wait for the disk more than they compute.
+test_jobs=$((jobs * 2))
 
 say() {
 	printf '\n== %s\n' "$1"
@@ -89,7 +91,7 @@ check() {
 	check_dir=$2
 	shift 2
 	find "$check_dir/tests" -name '*.trs' -exec rm -f {} +
-	(cd "$check_dir" && make -j"$jobs" check "$@") >"$check_dir/check.out" 2>&1 </dev/null
+	(cd "$check_dir" && make -j"$test_jobs" check "$@") >"$check_dir/check.out" 2>&1 </dev/null
 	check_status=$?
 	find "$check_dir/tests" -name '*.trs' | sort >"$check_dir/check.list"
 	while read -r trs; do
