@@ -35,6 +35,17 @@ void cli_start(const char *tool)
 	}
 }
 
+bool cli_switch(int option)
+{
+	if (option == 'q')
+		cli.quiet = true;
+	else if (option == 'v')
+		cli.verbose = true;
+	else
+		return false;
+	return true;
+}
+
 bool cli_was_closed(int fd)
 {
 	return fd >= 0 && fd < 3 && closed[fd];

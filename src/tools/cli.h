@@ -42,6 +42,9 @@ extern struct cli cli;
  */
 void cli_start(const char *tool);
 
+/* -q and -v, which all tools have; false: another option. */
+bool cli_switch(int option);
+
 /* Was this one of the descriptors 0 to 2 closed when the tool was started? */
 bool cli_was_closed(int fd);
 

@@ -96,12 +96,6 @@ static int set_switch(struct recover_options *options, int option)
 	case 'x':
 		options->scan.flags |= COMMIT_RECOVER_ONE_FS;
 		break;
-	case 'q':
-		cli.quiet = true;
-		break;
-	case 'v':
-		cli.verbose = true;
-		break;
 	case OPT_CHECK:
 		options->scan.flags |= COMMIT_RECOVER_CHECK;
 		break;
@@ -111,8 +105,11 @@ static int set_switch(struct recover_options *options, int option)
 	case OPT_AS_OWNER:
 		options->as_owner = true;
 		break;
-	default:
+	case OPT_REPAIRED_OK:
 		options->repaired_ok = true;
+		break;
+	default:
+		cli_switch(option);
 		break;
 	}
 	return COMMIT_OK;

@@ -202,14 +202,8 @@ static bool set_switch(struct save_options *options, int option)
 	case 'n':
 		options->dry_run = true;
 		return true;
-	case 'q':
-		cli.quiet = true;
-		return true;
-	case 'v':
-		cli.verbose = true;
-		return true;
 	default:
-		return false;
+		return cli_switch(option);
 	}
 }
 

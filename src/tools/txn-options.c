@@ -197,14 +197,8 @@ static bool set_switch(struct txn_options *options, int option)
 	case '0':
 		options->zero = true;
 		return true;
-	case 'q':
-		cli.quiet = true;
-		return true;
-	case 'v':
-		cli.verbose = true;
-		return true;
 	default:
-		return false;
+		return cli_switch(option);
 	}
 }
 
