@@ -23,7 +23,7 @@ static int begin(void **state)
 		return -1;
 	if (geteuid() != 0)
 		return 0;
-	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+	if (unshare(CLONE_NEWNS) || mount("", "/", "", MS_REC | MS_PRIVATE, NULL))
 		return 0;
 	if (mkdir("root", 0755) || mkdir("root/mnt", 0755) || mkdir("root/d", 0755) ||
 	    mount("test", "root/mnt", "tmpfs", 0, NULL))
