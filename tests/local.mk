@@ -129,7 +129,8 @@ fs_tests = \
 
 # What make distcheck is content with; what is worth testing again when it is built
 # by another compiler or with sanitizers; and everything
-quick_tests = $(lint_tests) $(unit_programs)
+quick_tests = $(filter-out $(slow_lints),$(lint_tests)) $(unit_programs)
+slow_lints = tests/lint/lints.bats tests/lint/shell.sh
 product_tests = $(unit_programs) $(cli_tests) $(fault_tests) $(acl_tests)
 # musl-gcc has no libacl and no jansson
 musl_tests = $(unit_programs) $(cli_tests)

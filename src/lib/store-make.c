@@ -62,19 +62,26 @@ static int remove_name(void *context, const char *name)
 	return lc_sys_unlink(*fd, name);
 }
 
+int lc_store_is_part(const char *name)
+{
+	static const char *const parts[] = {"format",  "config", "lock",      "log",
+	                                    "history", "stage",  ".gitignore"};
+	size_t i;
+
+	for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		if (strcmp(name, parts[i]) == 0)
+			return 1;
+	return 0;
+}
+
 /* What a first try may have left in the directory that will be the store. */
 static int check_name(void *context, const char *name)
 {
-	static const char *const ours[] = {"lock",       "log",       "stage",      "history",
-	                                   "format",     "config",    "format.new", "link.new",
-	                                   ".gitignore", "config.new"};
-	size_t i;
-
 	(void)context;
-	for (i = 0; i < sizeof ours / sizeof ours[0]; i++)
-		if (strcmp(name, ours[i]) == 0)
-			return 0;
-	return -ENOTEMPTY;
+	return lc_store_is_part(name) || strcmp(name, "format.new") == 0 ||
+	                       strcmp(name, "config.new") == 0 || strcmp(name, "link.new") == 0
+	               ? 0
+	               : -ENOTEMPTY;
 }
 
 static int write_gitignore(struct commit_store *store)

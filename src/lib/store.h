@@ -156,6 +156,8 @@ int lc_store_make_home(struct commit_store *store);
 int lc_store_complete(struct commit_store *store);
 /* The directory history, which older stores lack, in store->history. */
 int lc_store_make_history(struct commit_store *store);
+/* The name is one that a store's own directory has, for good. No errno: 1 or 0. */
+int lc_store_is_part(const char *name);
 
 /* store-format.c: texts in the store; these return negative errnos */
 /* Of the store that is to be made. */

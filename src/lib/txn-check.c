@@ -337,15 +337,11 @@ static int check_stage(void *context, const char *name)
 
 static int check_part(void *context, const char *name)
 {
-	static const char *const parts[] = {"format", "lock",       "log",
-	                                    "stage",  ".gitignore", "history"};
 	const struct checking *check = context;
 	char path[PATH_MAX];
-	size_t i;
 
-	for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
-		if (strcmp(name, parts[i]) == 0)
-			return 0;
+	if (lc_store_is_part(name))
+		return 0;
 	snprintf(path, sizeof path, LC_STORE_NAME "/%s", name);
 	return tell(check, 4, path, "not a part of a store");
 }

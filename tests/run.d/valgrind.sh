@@ -18,8 +18,9 @@ stage_valgrind() {
 	# its children would take memcheck's status for their own
 	# shellcheck disable=SC2016 # for make
 	check valgrind "$run_dir/check" \
-		TESTS='$(filter-out tests/unit/test-log-device tests/unit/test-txn-content tests/unit/test-txn-hostile tests/unit/test-txn-chain,$(unit_programs))'
+		TESTS='$(filter-out tests/unit/test-log-device tests/unit/test-log-walk tests/unit/test-log-damage tests/unit/test-txn-content tests/unit/test-txn-hostile tests/unit/test-txn-chain,$(unit_programs))'
 	skip valgrind 'tests/unit/test-log-device' 'it judges children by their status, which memcheck changes'
+	skip valgrind 'tests/unit/test-log-{walk,damage}' 'every call and every byte in turn; they run with the sanitizers'
 	skip valgrind 'tests/unit/test-txn-{content,hostile,chain}' 'thousands of processes; they run with the sanitizers'
 	unset LC_UNIT_WRAP
 	valgrind_tools
