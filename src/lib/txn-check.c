@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "txn-internal.h"
+#include "txn-keep.h"
 
 #include "beneath.h"
 #include "copy.h"
@@ -256,6 +256,8 @@ static int check_object(void *context, const char *name)
 	for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (strcmp(name, parts[i]) == 0)
 			return 0;
+	if (lc_keep_is_part(name))
+		return 0;
 	snprintf(path, sizeof path, "%s/%s", strays->stage, name);
 	if (!has_place(strays->places, path))
 		tell(strays->check, 4, path, "nothing refers to it");

@@ -64,6 +64,8 @@ int lc_keep_is_meta(const struct lc_change *change);
 const char *lc_keep_name(const struct lc_change *change, const char *id);
 /* The name of the copy that stands for that name, if there is one. */
 void lc_keep_copy_name(const char *name, char copy[64]);
+/* The name is one that keeping gives in a stage: the list of steps, a copy. 1 or 0. */
+int lc_keep_is_part(const char *name);
 /* An open file gets content, metadata and times of another. */
 int lc_keep_copy(int from, int to, const char *path, const struct commit_store *store);
 
