@@ -17,6 +17,8 @@
 # Everything is built below build/run (LC_RUN_DIR), the sources stay clean.
 #
 # LC_NO_INSTALL=1: do not install packages, skip what is missing.
+# LC_EVERY=N: tests of the tools that kill at every call do so at each Nth; set
+# by the stages that look for something else than the state left behind.
 set -u
 
 source_dir=$(cd "${0%/*}/.." && pwd) || exit 1

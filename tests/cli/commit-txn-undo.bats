@@ -326,7 +326,7 @@ killed_undo() {
 	swiftly
 	local n=0 news=0 olds=0
 	while :; do
-		n=$((n + 1))
+		n=$((n + ${LC_EVERY:-1}))
 		rm -rf root fired
 		mkdir root
 		commit-txn init --keep=3

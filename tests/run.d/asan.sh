@@ -3,7 +3,7 @@
 stage_asan() {
 	build asan "$run_dir/asan" --enable-werror --enable-sanitizers || return
 	# shellcheck disable=SC2016 # for make
-	check asan "$run_dir/asan" TESTS='$(product_tests)'
+	LC_EVERY=5 check asan "$run_dir/asan" TESTS='$(product_tests)'
 	# also of processes whose status and stderr no test looked at
 	reports=0
 	for report in "$run_dir"/asan/sanitizer/*; do
