@@ -186,7 +186,7 @@ static int has_all_values(const struct lc_change_list *list)
 	size_t i, metas = 0, values = 0;
 
 	for (i = 0; i < list->count; i++) {
-		metas += (size_t)lc_keep_is_meta(&list->items[i]);
+		metas += (size_t)lc_change_is_meta(&list->items[i]);
 		values += list->items[i].type == LC_CHANGE_WAS;
 	}
 	return values >= metas;

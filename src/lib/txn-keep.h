@@ -55,8 +55,6 @@ int lc_steps_write(const struct commit_store *store, int dir, const struct commi
 int lc_steps_read(int dir, uint64_t number, struct commit_txn_info *info,
                   struct lc_change_list *list);
 
-/* A step that changes metadata. */
-int lc_keep_is_meta(const struct lc_change *change);
 /*
  * The name in the stage under which a step leaves an old version behind; NULL: it
  * leaves none. id is that of the transaction.

@@ -76,11 +76,6 @@ static int lend(struct commit_txn *txn, const struct lc_change *put, size_t plan
 	return lc_change_list_add(list, &meta);
 }
 
-static int is_meta(const struct lc_change *c)
-{
-	return c->type == LC_CHANGE_META || c->type == LC_CHANGE_UNSET;
-}
-
 static size_t depth(const char *path)
 {
 	size_t count = 0;
@@ -120,7 +115,7 @@ static int order_metas(struct lc_change_list *list)
 	for (i = 0; i < list->count; i++) {
 		const struct lc_change c = list->items[i];
 
-		if (is_meta(&c))
+		if (lc_change_is_meta(&c))
 			turns[count++] = (struct turn){c, depth(c.path), i};
 		else
 			list->items[kept++] = c;

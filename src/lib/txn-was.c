@@ -18,11 +18,6 @@
 #define VALUE_MAX 65536
 #define CAPABILITY "security.capability"
 
-int lc_keep_is_meta(const struct lc_change *change)
-{
-	return change->type == LC_CHANGE_META || change->type == LC_CHANGE_UNSET;
-}
-
 static int changes_owner(const struct lc_change *change)
 {
 	return change->uid != UINT32_MAX || change->gid != UINT32_MAX;
@@ -122,7 +117,7 @@ int lc_keep_note(struct commit_txn *txn, struct lc_change_list *list)
 		/* The list may move while it grows. */
 		struct lc_change change = list->items[i];
 
-		if (lc_keep_is_meta(&change))
+		if (lc_change_is_meta(&change))
 			rc = note(txn, &change, list);
 	}
 	return rc;

@@ -168,6 +168,28 @@ teardown() { sweep; }
 	idle
 }
 
+@test "--resolve=TXN:commit: of a directory that somebody has filled theirs goes aside, ours its way" {
+	mkdir -p root/d/e
+	echo moved >root/d/e/m
+	echo gone >root/d/e/g
+	script_pends_at 1:kill:rename <<-END
+		mv d/e/m m
+		rm d/e/g
+		rmdir d/e
+		rmdir d
+	END
+	echo theirs >root/d/e/t
+	before=$(state)
+	gives 11 commit-recover root
+	[ "$(state)" = "$before" ]
+	gives 10 commit-recover --resolve="$T:commit" root
+	holds root/m 'moved\n'
+	[ "$(find root -name t -exec cat {} +)" = theirs ]
+	[ -z "$(find root -path root/.commit -prune -o -name g -print)" ]
+	[ ! -e root/d ]
+	idle
+}
+
 @test "--resolve=TXN:abort: nothing was published, and nothing is" {
 	pends
 	echo theirs >root/b
