@@ -72,6 +72,8 @@ struct examination {
 	struct lc_ends ends;
 	struct step_index takes;
 	struct step_index puts;
+	/* steps are done in order: this one was, so all before it were */
+	const struct lc_change *last_done;
 };
 
 /*
@@ -144,7 +146,8 @@ static int is_new(const struct lc_change *put)
 {
 	const char *slash = strrchr(put->place, '/');
 
-	return strncmp(slash ? slash + 1 : put->place, "in-", 3) == 0;
+	return lc_judge_in_stage(put->place) &&
+	       strncmp(slash ? slash + 1 : put->place, "in-", 3) == 0;
 }
 
 /*
@@ -274,16 +277,89 @@ static int holds_others(struct examination *e, const struct lc_change *take)
 	return fd == -EACCES ? 0 : lc_dir_each(fd, stays, &emptied);
 }
 
-static int examine(struct examination *e, const struct lc_change *c)
+/* Something shows that the step was done. 1, 0, or a negative errno. */
+static int is_surely_done(struct examination *e, const struct lc_change *c)
+{
+	struct lc_identity now, waiting;
+	int rc;
+
+	if ((c->type != LC_CHANGE_TAKE && c->type != LC_CHANGE_PUT) ||
+	    (c->type == LC_CHANGE_PUT && c->after.inode == 0))
+		return 0;
+	rc = lc_ends_look(&e->ends, c, &now, &waiting);
+	if (rc)
+		return rc;
+	if (c->type == LC_CHANGE_TAKE || !lc_judge_is_object(&waiting, &c->after)) {
+		if (lc_judge_is_object(&waiting, &c->before))
+			return 1;
+		return c->type == LC_CHANGE_PUT &&
+		       (is_new(c) || lc_judge_is_object(&now, &c->after));
+	}
+	return 0;
+}
+
+static int find_last_done(struct examination *e, const struct lc_change_list *list,
+                          const struct lc_change **bad)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = list->count; i > 0 && !rc; i--) {
+		*bad = &list->items[i - 1];
+		rc = is_surely_done(e, *bad);
+		if (rc > 0)
+			e->last_done = *bad;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* The two steps of a move share a place; NULL: it has no such step. */
+static const struct lc_change *other_half(const struct examination *e, const struct lc_change *c)
+{
+	const struct step_index *index = c->type == LC_CHANGE_TAKE ? &e->puts : &e->takes;
+	size_t i;
+
+	for (i = 0; i < index->count; i++)
+		if (strcmp(index->steps[i]->place, c->place) == 0)
+			return index->steps[i];
+	return NULL;
+}
+
+/*
+ * What was to be moved is neither where it was, nor on its way, nor there, and
+ * nothing shows that it ever arrived: somebody has replaced or removed it before.
+ * That is a conflict unless nothing stands at either path. 1, 0, or a negative errno.
+ */
+static int is_lost(struct examination *e, const struct lc_change *c)
+{
+	const struct lc_change *other, *take, *put;
+	struct lc_identity source, target, waiting;
+	int rc;
+
+	if (c->after.mode == 0 || (e->last_done && c <= e->last_done))
+		return 0;
+	other = other_half(e, c);
+	if (!other)
+		return 0;
+	take = c->type == LC_CHANGE_TAKE ? c : other;
+	put = c->type == LC_CHANGE_TAKE ? other : c;
+	rc = lc_ends_look(&e->ends, take, &source, &waiting);
+	if (!rc)
+		rc = lc_ends_identify(&e->ends, &e->ends.paths, put->path, &target);
+	if (rc)
+		return rc;
+	return !lc_judge_is_object(&source, &take->before) &&
+	       !lc_judge_is_object(&waiting, &take->before) &&
+	       !lc_judge_is_object(&target, &take->before) &&
+	       (source.mode != 0 || (c == put && target.mode != 0));
+}
+
+static int examine_place(struct examination *e, const struct lc_change *c)
 {
 	struct lc_identity now, waiting;
 	enum lc_verdict verdict;
 	int rc;
 
-	if (lc_change_is_meta(c))
-		return examine_meta(e, c);
-	if (c->type != LC_CHANGE_TAKE && c->type != LC_CHANGE_PUT)
-		return 0;
 	rc = c->type == LC_CHANGE_PUT ? is_occupied(e, c->path) : 0;
 	if (rc)
 		return rc < 0 ? rc : -ESTALE;
@@ -309,10 +385,26 @@ static int examine(struct examination *e, const struct lc_change *c)
 	return verdict == LC_STEP_FOREIGN ? -ESTALE : 0;
 }
 
+/* 0, LC_FOREIGN, LC_FOREIGN_LOST, or a negative errno */
+static int examine(struct examination *e, const struct lc_change *c)
+{
+	int rc;
+
+	if (c->type != LC_CHANGE_TAKE && c->type != LC_CHANGE_PUT) {
+		rc = lc_change_is_meta(c) ? examine_meta(e, c) : 0;
+		return rc == -ESTALE ? LC_FOREIGN_LOST : rc;
+	}
+	rc = is_lost(e, c);
+	if (rc)
+		return rc < 0 ? rc : c->type == LC_CHANGE_PUT ? LC_FOREIGN_LOST : LC_FOREIGN;
+	rc = examine_place(e, c);
+	return rc == -ESTALE ? LC_FOREIGN : rc;
+}
+
 int lc_publish_judge(int root, const struct lc_change_list *list, unsigned char *foreign,
                      const struct lc_change **bad)
 {
-	struct examination e = {.takes = {NULL, 0}, .puts = {NULL, 0}};
+	struct examination e = {.takes = {NULL, 0}};
 	size_t i;
 	int rc;
 
@@ -321,12 +413,13 @@ int lc_publish_judge(int root, const struct lc_change_list *list, unsigned char 
 		rc = index_steps(list, LC_CHANGE_TAKE, &e.takes);
 	if (!rc)
 		rc = index_steps(list, LC_CHANGE_PUT, &e.puts);
+	if (!rc)
+		rc = find_last_done(&e, list, bad);
 	for (i = 0; i < list->count && !rc; i++) {
 		*bad = &list->items[i];
 		rc = examine(&e, &list->items[i]);
-		foreign[i] = rc == -ESTALE;
-		if (rc == -ESTALE)
-			rc = 0;
+		foreign[i] = rc > 0 ? (unsigned char)rc : 0;
+		rc = rc < 0 ? rc : 0;
 	}
 	lc_ends_release(&e.ends);
 	free(e.takes.steps);

@@ -87,7 +87,7 @@ enum lc_verdict lc_judge_take(const struct lc_change *c, const struct lc_identit
 	return now->mode == 0 || c->after.mode != 0 ? LC_STEP_DONE : LC_STEP_FOREIGN;
 }
 
-static int is_in_stage(const char *place)
+int lc_judge_in_stage(const char *place)
 {
 	return strncmp(place, STORE, strlen(STORE)) == 0 || strstr(place, OTHER_STAGE);
 }
@@ -100,7 +100,7 @@ static int is_in_stage(const char *place)
 static enum lc_verdict judge_put_away(const struct lc_change *c, const struct lc_identity *now,
                                       const struct lc_identity *waiting)
 {
-	int unexpected = is_in_stage(c->place)
+	int unexpected = lc_judge_in_stage(c->place)
 	                         ? c->before.mode != 0 && !lc_judge_is_object(waiting, &c->before)
 	                         : !lc_judge_is_object(now, &c->after);
 
@@ -131,7 +131,7 @@ int lc_ends_look(struct lc_ends *ends, const struct lc_change *c, struct lc_iden
 	int rc = lc_ends_identify(ends, &ends->paths, c->path, now);
 
 	/* A stage stays until the commit is complete: without it nothing is known. */
-	if (!rc && dir < 0 && is_in_stage(c->place))
+	if (!rc && dir < 0 && lc_judge_in_stage(c->place))
 		rc = dir == -ENOTDIR ? -ENOENT : dir;
 	return rc ? rc : lc_ends_identify(ends, &ends->places, c->place, waiting);
 }

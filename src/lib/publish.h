@@ -16,10 +16,17 @@
 
 #include "change.h"
 
+enum {
+	/* somebody else has changed the path, or its directory is gone */
+	LC_FOREIGN = 1,
+	/* what was to be put there, or to get metadata, is gone: there is nothing to do */
+	LC_FOREIGN_LOST = 2
+};
+
 /*
  * Is the path of each step as it was before, as it will be, or on its way?
- * foreign has a byte for each step: 1 where it is neither, or where its
- * directory is gone. 0; or a negative errno of looking at *bad.
+ * foreign has a byte for each step: 0 if so, else one of these. 0; or a negative
+ * errno of looking at *bad.
  */
 int lc_publish_judge(int root, const struct lc_change_list *list, unsigned char *foreign,
                      const struct lc_change **bad);

@@ -341,7 +341,7 @@ struct lc_decision {
 	int rc;
 	/* it was published, flushed, and is complete */
 	int finished;
-	/* LC_TXN_CONFLICT: the first step in its way; and for each step whether it is */
+	/* LC_TXN_CONFLICT: the first step in its way; and for each step whether it is, see publish.h */
 	const struct lc_change *bad;
 	unsigned char *foreign;
 };

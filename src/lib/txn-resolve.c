@@ -183,8 +183,8 @@ static int clear_all(const struct resolving *r, struct commit_error *err)
 	size_t i;
 
 	for (i = 0; i < list->count; i++) {
-		/* What metadata were for is gone; there is nothing to clear. */
-		if (!decision->foreign[i] || lc_change_is_meta(&list->items[i]))
+		/* What is gone needs no room. */
+		if (decision->foreign[i] != LC_FOREIGN)
 			continue;
 		rc = clear_step(r, &list->items[i]);
 		if (rc)
@@ -194,7 +194,7 @@ static int clear_all(const struct resolving *r, struct commit_error *err)
 	return cleared;
 }
 
-/* The steps but for metadata of what is gone. It borrows what they hold. */
+/* The steps but for those about what is gone. It borrows what they hold. */
 static int pick_steps(const struct lc_decision *decision, struct lc_change_list *steps)
 {
 	const struct lc_change_list *list = &decision->logged->list;

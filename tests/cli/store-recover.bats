@@ -190,6 +190,38 @@ teardown() { sweep; }
 	idle
 }
 
+# What was to move was replaced while nothing was published.
+moves_what_is_replaced() {
+	echo moved >root/c
+	echo old >root/b
+	echo 'old a' >root/a
+	script_pends_at 1:kill:rename <<-END
+		mv c b
+		write a new
+	END
+	echo theirs >root/theirs
+	mv root/theirs root/c
+	before=$(state)
+	gives 11 commit-recover root
+	[ "$(state)" = "$before" ]
+}
+
+@test "a file that was to move was replaced by somebody: a person decides" {
+	moves_what_is_replaced
+	gives 10 commit-recover --resolve="$T:abort" root
+	holds root/a 'old a\n'
+	holds root/b 'old\n'
+	holds root/c 'theirs\n'
+	[ -z "$(others)" ]
+	idle
+	moves_what_is_replaced
+	gives 10 commit-recover --resolve="$T:commit" root
+	holds root/a 'new\n'
+	holds root/b 'old\n'
+	holds "root/c.theirs-$T" 'theirs\n'
+	idle
+}
+
 @test "--resolve=TXN:abort: nothing was published, and nothing is" {
 	pends
 	echo theirs >root/b

@@ -194,6 +194,48 @@ static void a_path_that_was_left_is_looked_at(void **state)
 	assert_int_equal(examine(), -ESTALE);
 }
 
+/* From c over b, by way of the stage. */
+static void adds_move_over(void)
+{
+	assert_int_equal(mkdir(".commit", 0700), 0);
+	put("c", "moved");
+	put("b", "old");
+	add_step(LC_CHANGE_TAKE, "c", ".commit/out-0", "c", "c");
+	add_step(LC_CHANGE_PUT, "b", ".commit/out-0", "b", "c");
+}
+
+static void replace(const char *path)
+{
+	put("theirs", "theirs");
+	assert_int_equal(rename("theirs", path), 0);
+}
+
+static void what_was_replaced_before_its_move_did_not_arrive(void **state)
+{
+	(void)state;
+	adds_move_over();
+	assert_int_equal(examine(), 0);
+	replace("c");
+	assert_int_equal(examine(), -ESTALE);
+	assert_int_equal(unlink("c"), 0);
+	/* nor did what was removed: b must not stay as it was */
+	assert_int_equal(examine(), -ESTALE);
+	assert_int_equal(unlink("b"), 0);
+	assert_int_equal(examine(), 0);
+}
+
+static void what_was_replaced_after_its_move_did(void **state)
+{
+	(void)state;
+	adds_move_over();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(examine(), 0);
+	replace("b");
+	assert_int_equal(examine(), 0);
+	assert_int_equal(apply(), 0);
+	expect_file("b", "theirs");
+}
+
 static void a_directory_that_is_to_go_is_looked_into(void **state)
 {
 	(void)state;
@@ -219,8 +261,7 @@ static void what_gets_metadata_is_looked_at_where_it_is(void **state)
 	add_step(LC_CHANGE_PUT, "e", "d", NULL, "d");
 	add_step(LC_CHANGE_META, "e/x", "", NULL, "d/x");
 	assert_int_equal(examine(), 0);
-	put("theirs", "theirs");
-	assert_int_equal(rename("theirs", "d/x"), 0);
+	replace("d/x");
 	assert_int_equal(examine(), -ESTALE);
 	assert_int_equal(rename("d", "e"), 0);
 	assert_int_equal(examine(), -ESTALE);
@@ -260,6 +301,8 @@ int main(void)
 	        AMONG(a_directory_that_cannot_be_moved_is_removed),
 	        AMONG(a_mount_that_is_not_there_stops_all),
 	        AMONG(a_path_that_was_left_is_looked_at),
+	        AMONG(what_was_replaced_before_its_move_did_not_arrive),
+	        AMONG(what_was_replaced_after_its_move_did),
 	        AMONG(a_directory_that_is_to_go_is_looked_into),
 	        AMONG(what_gets_metadata_is_looked_at_where_it_is),
 	        AMONG(a_time_is_set_last),
