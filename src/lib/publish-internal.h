@@ -42,4 +42,7 @@ enum lc_verdict lc_judge_take(const struct lc_change *c, const struct lc_identit
 enum lc_verdict lc_judge_put(const struct lc_change *c, const struct lc_identity *now,
                              const struct lc_identity *waiting);
 
+/* publish-meta.c: carries out a step on metadata */
+int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c);
+
 #endif

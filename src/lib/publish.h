@@ -41,5 +41,10 @@ int lc_publish_flush(int root, const struct lc_change_list *list, const struct l
 
 /* Owner, attribute, mode, time of the change on an open file, in that order. */
 int lc_publish_set(int fd, const struct lc_change *change);
+/*
+ * The same of a file or directory by its name, which its owner need not have the
+ * right to open, and then flushes it if that is asked for.
+ */
+int lc_publish_set_at(int dir, const char *name, const struct lc_change *change, int flush);
 
 #endif

@@ -76,7 +76,7 @@ static int note_capability(int fd, const struct lc_change *change, struct lc_cha
 	if (!rc && was.value[0])
 		return add(list, change->path, &was);
 	lc_change_release(&was);
-	return rc == -EOPNOTSUPP ? 0 : rc;
+	return rc == -EOPNOTSUPP || rc == -EBADF ? 0 : rc;
 }
 
 static int note(struct commit_txn *txn, const struct lc_change *change, struct lc_change_list *list)
@@ -90,6 +90,9 @@ static int note(struct commit_txn *txn, const struct lc_change *change, struct l
 		return rc;
 	fd = lc_beneath_open(txn->store->root, node.real,
 	                     S_ISLNK(node.identity.mode) ? O_PATH : O_RDONLY | O_NONBLOCK);
+	/* Its owner may not read it: so much can be seen anyway. */
+	if (fd == -EACCES && !change->attribute)
+		fd = lc_beneath_open(txn->store->root, node.real, O_PATH);
 	rc = fd < 0 ? fd : lc_sys_fstat(fd, &st);
 	if (!rc) {
 		note_stat(change, &st, &was);
