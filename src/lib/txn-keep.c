@@ -332,13 +332,13 @@ static int move_stage(struct commit_store *store, uint64_t number, const char *i
 	return rc == 0;
 }
 
-void lc_keep_finish(struct commit_store *store, uint64_t number)
+int lc_keep_finish(struct commit_store *store, uint64_t number)
 {
 	char id[COMMIT_TXN_ID_SIZE];
 
 	lc_txn_id(number, id);
-	if (lc_keep_is_on(store) && move_stage(store, number, id))
-		lc_keep_prune(store);
-	else
-		lc_txn_remove_stage(store, id);
+	if (!lc_keep_is_on(store) || !move_stage(store, number, id))
+		return lc_txn_remove_stage(store, id);
+	lc_keep_prune(store);
+	return 0;
 }

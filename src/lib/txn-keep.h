@@ -71,7 +71,7 @@ int lc_keep_note(struct commit_txn *txn, struct lc_change_list *list);
 int lc_keep_prepare(struct commit_store *store, const struct commit_txn_info *info,
                     const struct lc_change_list *list);
 /* Complete: its stage goes to history, or goes away. May be repeated. */
-void lc_keep_finish(struct commit_store *store, uint64_t number);
+int lc_keep_finish(struct commit_store *store, uint64_t number);
 /* Removes the oldest until the store's bound holds. */
 void lc_keep_prune(struct commit_store *store);
 int lc_keep_is_on(const struct commit_store *store);

@@ -12,6 +12,25 @@ load store-helper
 setup() { store_scratch; }
 teardown() { sweep; }
 
+@test "what cannot be removed is not told as removed" {
+	need_faults
+	sleep 60 3>&- &
+	PIDS=$!
+	T=$(commit-txn begin -C root --owner="$PIDS")
+	kill "$PIDS"
+	wait "$PIDS" || true
+	PIDS=
+	for call in rmdir unlink; do
+		gives 1 fault 1:EIO:forever:$call commit-recover root
+		says 'EIO'
+		[ -d "root/.commit/stage/$T" ]
+	done
+	# who works in the tree is not kept from it
+	gives 0 fault 1:EIO:once:rmdir commit-txn read -C root -- true
+	gives 10 commit-recover root
+	idle
+}
+
 @test "a commit that was not published: listed, told, and finished" {
 	pends
 	before=$(state)
