@@ -81,6 +81,11 @@ int lc_change_is_step(const struct lc_change *c)
 	return c->type != LC_CHANGE_MOUNT && c->type != LC_CHANGE_WAS;
 }
 
+int lc_change_is_meta(const struct lc_change *c)
+{
+	return c->type == LC_CHANGE_META || c->type == LC_CHANGE_UNSET;
+}
+
 int lc_change_encode(const struct lc_change *c, unsigned char **payload, uint32_t *length)
 {
 	uint32_t path = length_of(c->path), place = length_of(c->place);

@@ -94,6 +94,8 @@ int lc_identity_same(const struct lc_identity *a, const struct lc_identity *b);
 
 /* It changes something, and is not just what the steps have to know. */
 int lc_change_is_step(const struct lc_change *change);
+/* A step that changes metadata. */
+int lc_change_is_meta(const struct lc_change *change);
 
 /* Allocates *payload. 0 or -ENOMEM. */
 int lc_change_encode(const struct lc_change *change, unsigned char **payload, uint32_t *length);

@@ -23,7 +23,7 @@ libcommit_sources = \
 	src/lib/mount.c src/lib/mount.h \
 	src/lib/name.c src/lib/name.h \
 	src/lib/publish.c src/lib/publish-flush.c src/lib/publish-internal.h \
-	src/lib/publish-judge.c \
+	src/lib/publish-judge.c src/lib/publish-meta.c \
 	src/lib/publish.h \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \

@@ -33,11 +33,16 @@ int lc_ends_look(struct lc_ends *ends, const struct lc_change *c, struct lc_iden
 
 enum lc_verdict { LC_STEP_DONE, LC_STEP_TO_DO, LC_STEP_FOREIGN };
 
+/* The place is in a stage, not another path of the tree. */
+int lc_judge_in_stage(const char *place);
 /* The object, whoever has written to it meanwhile. */
 int lc_judge_is_object(const struct lc_identity *now, const struct lc_identity *wanted);
 enum lc_verdict lc_judge_take(const struct lc_change *c, const struct lc_identity *now,
                               const struct lc_identity *waiting);
 enum lc_verdict lc_judge_put(const struct lc_change *c, const struct lc_identity *now,
                              const struct lc_identity *waiting);
+
+/* publish-meta.c: carries out a step on metadata */
+int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c);
 
 #endif

@@ -87,7 +87,7 @@ enum lc_verdict lc_judge_take(const struct lc_change *c, const struct lc_identit
 	return now->mode == 0 || c->after.mode != 0 ? LC_STEP_DONE : LC_STEP_FOREIGN;
 }
 
-static int is_in_stage(const char *place)
+int lc_judge_in_stage(const char *place)
 {
 	return strncmp(place, STORE, strlen(STORE)) == 0 || strstr(place, OTHER_STAGE);
 }
@@ -100,7 +100,7 @@ static int is_in_stage(const char *place)
 static enum lc_verdict judge_put_away(const struct lc_change *c, const struct lc_identity *now,
                                       const struct lc_identity *waiting)
 {
-	int unexpected = is_in_stage(c->place)
+	int unexpected = lc_judge_in_stage(c->place)
 	                         ? c->before.mode != 0 && !lc_judge_is_object(waiting, &c->before)
 	                         : !lc_judge_is_object(now, &c->after);
 
@@ -131,7 +131,7 @@ int lc_ends_look(struct lc_ends *ends, const struct lc_change *c, struct lc_iden
 	int rc = lc_ends_identify(ends, &ends->paths, c->path, now);
 
 	/* A stage stays until the commit is complete: without it nothing is known. */
-	if (!rc && dir < 0 && is_in_stage(c->place))
+	if (!rc && dir < 0 && lc_judge_in_stage(c->place))
 		rc = dir == -ENOTDIR ? -ENOENT : dir;
 	return rc ? rc : lc_ends_identify(ends, &ends->places, c->place, waiting);
 }
@@ -253,69 +253,6 @@ static int put(struct lc_ends *ends, const struct lc_change *c)
 	return put_over(from_dir, from, to_dir, to, c);
 }
 
-static int set_time(int fd, const struct lc_identity *version)
-{
-	struct stat st;
-	int rc = lc_sys_fstat_times(fd, &st);
-
-	if (rc)
-		return rc;
-	st.st_mtim.tv_sec = version->seconds;
-	st.st_mtim.tv_nsec = version->nanoseconds;
-	return lc_sys_set_times(fd, &st);
-}
-
-int lc_publish_set(int fd, const struct lc_change *c)
-{
-	int rc = 0;
-
-	if (c->uid != UINT32_MAX || c->gid != UINT32_MAX)
-		rc = lc_sys_fchown(fd, c->uid, c->gid);
-	if (!rc && c->type == LC_CHANGE_UNSET)
-		rc = lc_sys_removexattr(fd, c->attribute);
-	/* Done before, or gone anyway */
-	if (rc == -ENODATA && c->type == LC_CHANGE_UNSET)
-		return 0;
-	if (!rc && c->attribute && c->type != LC_CHANGE_UNSET)
-		rc = lc_sys_setxattr(fd, c->attribute, c->value, c->value_length);
-	if (!rc && c->mode != UINT32_MAX)
-		rc = lc_sys_fchmod(fd, c->mode);
-	if (!rc && c->before.mode != 0)
-		rc = set_time(fd, &c->before);
-	return rc;
-}
-
-static int set_meta(struct lc_ends *ends, const struct lc_change *c)
-{
-	struct lc_identity now;
-	const char *name;
-	int dir, fd;
-	int rc = lc_ends_identify(ends, &ends->paths, c->path, &now);
-
-	if (!rc && !lc_judge_is_object(&now, &c->after))
-		rc = -ESTALE;
-	if (rc)
-		return rc;
-	/* Done before: a directory that its owner may not read cannot be opened again. */
-	if (c->uid == UINT32_MAX && c->gid == UINT32_MAX && !c->attribute && c->before.mode == 0 &&
-	    (now.mode & 07777) == c->mode)
-		return 0;
-	dir = path_parent(ends, c->path, &name);
-	if (dir < 0)
-		return dir;
-	if (S_ISLNK(now.mode))
-		return lc_sys_lchown(dir, name, c->uid, c->gid);
-	fd = lc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return fd;
-	rc = lc_publish_set(fd, c);
-	/* What syncfs does not do for all of them later is done while it is open. */
-	if (!rc && !lc_mounts_find(&ends->mounts, c->path)->traits.syncs)
-		rc = lc_sys_fsync(fd);
-	lc_sys_drop(&fd);
-	return rc;
-}
-
 static int carry_out(struct lc_ends *ends, const struct lc_change *c)
 {
 	switch (c->type) {
@@ -325,7 +262,7 @@ static int carry_out(struct lc_ends *ends, const struct lc_change *c)
 		return put(ends, c);
 	case LC_CHANGE_META:
 	case LC_CHANGE_UNSET:
-		return set_meta(ends, c);
+		return lc_publish_meta(ends, c);
 	default:
 		return 0;
 	}

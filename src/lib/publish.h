@@ -16,10 +16,17 @@
 
 #include "change.h"
 
+enum {
+	/* somebody else has changed the path, or its directory is gone */
+	LC_FOREIGN = 1,
+	/* what was to be put there, or to get metadata, is gone: there is nothing to do */
+	LC_FOREIGN_LOST = 2
+};
+
 /*
  * Is the path of each step as it was before, as it will be, or on its way?
- * foreign has a byte for each step: 1 where it is neither, or where its
- * directory is gone. 0; or a negative errno of looking at *bad.
+ * foreign has a byte for each step: 0 if so, else one of these. 0; or a negative
+ * errno of looking at *bad.
  */
 int lc_publish_judge(int root, const struct lc_change_list *list, unsigned char *foreign,
                      const struct lc_change **bad);
@@ -34,5 +41,10 @@ int lc_publish_flush(int root, const struct lc_change_list *list, const struct l
 
 /* Owner, attribute, mode, time of the change on an open file, in that order. */
 int lc_publish_set(int fd, const struct lc_change *change);
+/*
+ * The same of a file or directory by its name, which its owner need not have the
+ * right to open, and then flushes it if that is asked for.
+ */
+int lc_publish_set_at(int dir, const char *name, const struct lc_change *change, int flush);
 
 #endif

@@ -34,6 +34,8 @@ struct visit {
 	size_t count;
 	size_t room;
 	int no_memory;
+	/* why something could not be removed: a negative errno */
+	int unswept;
 };
 
 static int is_dry(const struct lc_scan *scan)
@@ -142,6 +144,17 @@ static void decide(const struct visit *visit, const struct seen *seen,
 	}
 }
 
+/* A stage whose mount is missing waits for it; else what is left should have gone. */
+static void explain_left(const struct visit *visit, const struct seen *seen,
+                         struct commit_finding *finding)
+{
+	if (!visit->unswept || visit->unswept == -ENODEV || !seen->left ||
+	    finding->decision != COMMIT_DECIDE_REMOVE)
+		return;
+	finding->code = COMMIT_EFAILED;
+	finding->errnum = -visit->unswept;
+}
+
 /* rc and err: what recovery has said, if it was tried. */
 static void report(const struct visit *visit, const struct seen *seen, int rc,
                    const struct commit_error *err)
@@ -165,6 +178,7 @@ static void report(const struct visit *visit, const struct seen *seen, int rc,
 			finding.code = rc;
 			finding.errnum = err->errnum;
 		}
+		explain_left(visit, seen, &finding);
 		lc_recover_tell(visit->scan, &finding);
 	}
 	free(path);
@@ -237,6 +251,7 @@ static int recover(struct visit *visit, struct commit_store *store, struct commi
 		rc = lc_store_fail(store, -ENOMEM, "examine", NULL, err);
 	if (!rc && !visit->dry && is_wanted(visit)) {
 		done = lc_txn_recover(store, err);
+		visit->unswept = store->unswept;
 		set_left(visit, 0);
 		if (lc_store_read_again(store, &again) != 0 ||
 		    lc_txn_survey(store, mark, visit, &again) != 0)

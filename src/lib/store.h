@@ -79,6 +79,8 @@ struct commit_store {
 	struct lc_log *log;
 	/* what the log held up to here when it was entered is finished; 0: not known */
 	uint64_t settled;
+	/* recovery could not remove something that nobody needs: 0 or a negative errno */
+	int unswept;
 	int look_only;
 };
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/statfs.h>
@@ -23,6 +24,15 @@ struct fs_uuid {
 static int result(int rc)
 {
 	return rc < 0 ? -errno : rc;
+}
+
+int lc_sys_chmod_found(int fd, mode_t mode)
+{
+	char path[64];
+	int rc = lc_fault_on("chmod", fd, NULL);
+
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	return rc ? rc : result(chmod(path, mode));
 }
 
 int lc_sys_fstat_times(int fd, struct stat *st)

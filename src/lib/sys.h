@@ -137,6 +137,8 @@ int lc_sys_set_times_at(int dirfd, const char *name, const struct stat *st);
 /* "chmod", "chown"; -1 leaves an id alone; lchown is for a name that may be a link */
 int lc_sys_lchown(int dirfd, const char *name, uid_t uid, gid_t gid);
 int lc_sys_fchmod(int fd, mode_t mode);
+/* The same by a descriptor of O_PATH, so of what may not be opened. It needs /proc. */
+int lc_sys_chmod_found(int fd, mode_t mode);
 /* follows symbolic links: for names of our own making */
 int lc_sys_chmod(int dirfd, const char *name, mode_t mode);
 int lc_sys_fchown(int fd, uid_t uid, gid_t gid);

@@ -86,7 +86,7 @@ static int is_member(const struct chain *chain, const char *path, const struct l
 	for (at = first_link(chain, path); has_path(chain, at, path); at++) {
 		const struct lc_change *step = chain->links[at].step;
 
-		if (step->type == LC_CHANGE_META)
+		if (lc_change_is_meta(step))
 			continue;
 		if (lc_identity_same(now, &step->before) || lc_identity_same(now, &step->after))
 			return 1;

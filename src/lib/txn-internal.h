@@ -165,7 +165,7 @@ int lc_txn_stage_meta(struct commit_txn *txn, const struct lc_node *node,
 /* Before the commit: may all those be moved that it moves? */
 int lc_txn_check_modes(struct commit_txn *txn, const struct lc_change_list *list,
                        struct commit_error *err);
-/* Modes that would be in the way of publishing are set by steps at its end. */
+/* Modes that would be in the way of publishing are set by steps at its end, the deepest first. */
 int lc_txn_lend_modes(struct commit_txn *txn, struct lc_change_list *list,
                       struct commit_error *err);
 
@@ -341,7 +341,7 @@ struct lc_decision {
 	int rc;
 	/* it was published, flushed, and is complete */
 	int finished;
-	/* LC_TXN_CONFLICT: the first step in its way; and for each step whether it is */
+	/* LC_TXN_CONFLICT: the first step in its way; and for each step whether it is, see publish.h */
 	const struct lc_change *bad;
 	unsigned char *foreign;
 };

@@ -191,7 +191,7 @@ static int has_all_values(const struct lc_change_list *list)
 	size_t i, metas = 0, values = 0;
 
 	for (i = 0; i < list->count; i++) {
-		metas += (size_t)lc_keep_is_meta(&list->items[i]);
+		metas += (size_t)lc_change_is_meta(&list->items[i]);
 		values += list->items[i].type == LC_CHANGE_WAS;
 	}
 	return values >= metas;
@@ -337,13 +337,13 @@ static int move_stage(struct commit_store *store, uint64_t number, const char *i
 	return rc == 0;
 }
 
-void lc_keep_finish(struct commit_store *store, uint64_t number)
+int lc_keep_finish(struct commit_store *store, uint64_t number)
 {
 	char id[COMMIT_TXN_ID_SIZE];
 
 	lc_txn_id(number, id);
-	if (lc_keep_is_on(store) && move_stage(store, number, id))
-		lc_keep_prune(store);
-	else
-		lc_txn_remove_stage(store, id);
+	if (!lc_keep_is_on(store) || !move_stage(store, number, id))
+		return lc_txn_remove_stage(store, id);
+	lc_keep_prune(store);
+	return 0;
 }

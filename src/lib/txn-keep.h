@@ -55,8 +55,6 @@ int lc_steps_write(const struct commit_store *store, int dir, const struct commi
 int lc_steps_read(int dir, uint64_t number, struct commit_txn_info *info,
                   struct lc_change_list *list);
 
-/* A step that changes metadata. */
-int lc_keep_is_meta(const struct lc_change *change);
 /*
  * The name in the stage under which a step leaves an old version behind; NULL: it
  * leaves none. id is that of the transaction.
@@ -75,7 +73,7 @@ int lc_keep_note(struct commit_txn *txn, struct lc_change_list *list);
 int lc_keep_prepare(struct commit_store *store, const struct commit_txn_info *info,
                     const struct lc_change_list *list);
 /* Complete: its stage goes to history, or goes away. May be repeated. */
-void lc_keep_finish(struct commit_store *store, uint64_t number);
+int lc_keep_finish(struct commit_store *store, uint64_t number);
 /* Removes the oldest until the store's bound holds. */
 void lc_keep_prune(struct commit_store *store);
 int lc_keep_is_on(const struct commit_store *store);

@@ -108,7 +108,7 @@ static void survey_decision(const struct survey *survey, const struct lc_decisio
 	if (decision->bad && decision->fate != LC_TXN_FINISH)
 		verdict.path = decision->bad->path;
 	for (i = 0; decision->foreign && i < decision->logged->list.count; i++)
-		verdict.paths += decision->foreign[i];
+		verdict.paths += decision->foreign[i] != 0;
 	survey->found(survey->context, &verdict);
 }
 

@@ -71,6 +71,14 @@ static int locks_out(const struct lc_call *call, const struct wish *wish)
 	       (wish->mode & S_IRWXU) != S_IRWXU;
 }
 
+/* What waits for publishing would overrule what is done before it. */
+static int has_waiting(const struct lc_call *call)
+{
+	const struct lc_change_list *metas = lc_view_metas(call->txn->view, call->path);
+
+	return metas && metas->count > 0;
+}
+
 /*
  * What only the stage holds is changed there; the rest at publishing. A link in
  * the stage is a name of a file that others see.
@@ -86,7 +94,7 @@ static int change_meta(struct lc_call *call, const struct wish *wish)
 		rc = make_meta(call, wish, &meta);
 	if (rc)
 		return lc_call_failed(call, rc, NULL);
-	if (call->node.state == LC_NODE_STAGED && !locks_out(call, wish)) {
+	if (call->node.state == LC_NODE_STAGED && !has_waiting(call) && !locks_out(call, wish)) {
 		rc = lc_txn_stage_meta(call->txn, &call->node, &meta, &identity);
 		if (rc != -EMLINK) {
 			lc_change_release(&meta);

@@ -38,7 +38,25 @@ static int is_new_directory(const struct lc_change *c)
 	return c->type == LC_CHANGE_PUT && S_ISDIR(c->after.mode) && lc_txn_in_stage(c->place);
 }
 
-static int lend(struct commit_txn *txn, const struct lc_change *put, struct lc_change_list *list)
+/* One of the steps that were planned, which are first, sets it anyway; those come last. */
+static int gets_mode(const struct lc_change_list *list, size_t planned, const char *path)
+{
+	const struct lc_change *c;
+	size_t i;
+
+	for (i = planned; i > 0; i--) {
+		c = &list->items[i - 1];
+		if (c->type == LC_CHANGE_TAKE || c->type == LC_CHANGE_PUT)
+			return 0;
+		if (c->type == LC_CHANGE_META && c->mode != UINT32_MAX &&
+		    strcmp(c->path, path) == 0)
+			return 1;
+	}
+	return 0;
+}
+
+static int lend(struct commit_txn *txn, const struct lc_change *put, size_t planned,
+                struct lc_change_list *list)
 {
 	struct lc_change meta = {.type = LC_CHANGE_META,
 	                         .after = put->after,
@@ -47,7 +65,7 @@ static int lend(struct commit_txn *txn, const struct lc_change *put, struct lc_c
 	                         .gid = UINT32_MAX};
 	int rc = chmod_staged(txn, put->place, meta.mode | S_IRWXU);
 
-	if (rc)
+	if (rc || gets_mode(list, planned, put->path))
 		return rc;
 	meta.path = strdup(put->path);
 	meta.place = strdup("");
@@ -58,23 +76,74 @@ static int lend(struct commit_txn *txn, const struct lc_change *put, struct lc_c
 	return lc_change_list_add(list, &meta);
 }
 
+static size_t depth(const char *path)
+{
+	size_t count = 0;
+
+	for (; *path; path++)
+		count += *path == '/';
+	return count;
+}
+
+/* A step on metadata, and where it stood in the list. */
+struct turn {
+	struct lc_change change;
+	size_t depth;
+	size_t at;
+};
+
+static int by_turn(const void *a, const void *b)
+{
+	const struct turn *left = a, *right = b;
+
+	if (left->depth != right->depth)
+		return left->depth > right->depth ? -1 : 1;
+	return left->at < right->at ? -1 : 1;
+}
+
+/*
+ * The deepest first, those of one path in their order: behind a directory that
+ * may not be searched any more nothing can be set.
+ */
+static int order_metas(struct lc_change_list *list)
+{
+	struct turn *turns = calloc(list->count + 1, sizeof *turns);
+	size_t i, count = 0, kept = 0;
+
+	if (!turns)
+		return -ENOMEM;
+	for (i = 0; i < list->count; i++) {
+		const struct lc_change c = list->items[i];
+
+		if (lc_change_is_meta(&c))
+			turns[count++] = (struct turn){c, depth(c.path), i};
+		else
+			list->items[kept++] = c;
+	}
+	qsort(turns, count, sizeof *turns, by_turn);
+	for (i = 0; i < count; i++)
+		list->items[kept + i] = turns[i].change;
+	free(turns);
+	return 0;
+}
+
 int lc_txn_lend_modes(struct commit_txn *txn, struct lc_change_list *list, struct commit_error *err)
 {
-	size_t i;
+	size_t i, planned = list->count;
 	int rc;
 
-	/* The deepest first: behind one that may not be searched nothing can be set. */
-	for (i = list->count; i > 0; i--) {
+	for (i = planned; i > 0; i--) {
 		/* The list may move while it grows. */
 		struct lc_change put = list->items[i - 1];
 
 		if (!is_new_directory(&put) || (put.after.mode & OWNER_WRITES) == OWNER_WRITES)
 			continue;
-		rc = lend(txn, &put, list);
+		rc = lend(txn, &put, planned, list);
 		if (rc)
 			return lc_txn_fail(txn, rc, "prepare", put.path, NULL, err);
 	}
-	return 0;
+	rc = order_metas(list);
+	return rc ? lc_txn_fail(txn, rc, "prepare", txn->id, NULL, err) : 0;
 }
 
 /* Both lie in one directory: its entry ".." stays what it is. */

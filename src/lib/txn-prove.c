@@ -9,10 +9,23 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define USER "user."
 /* Removing what is not there asks whether one may, and changes nothing. */
 #define NOBODYS_ATTRIBUTE USER "libcommit.not-there"
+
+static int prove_owner(const struct commit_txn *txn, const char *real)
+{
+	int fd = lc_beneath_open(txn->store->root, real, O_PATH | O_NOFOLLOW);
+	struct stat st;
+	int rc = fd < 0 ? fd : lc_sys_fstat(fd, &st);
+
+	if (!rc && st.st_uid != geteuid())
+		rc = -EACCES;
+	lc_sys_drop(&fd);
+	return rc;
+}
 
 /*
  * The object itself, opened as publishing will. Only its owner, and who may do
@@ -27,6 +40,9 @@ static int prove_rights(const struct commit_txn *txn, const char *real,
 	int fd = lc_beneath_open(txn->store->root, real, flags);
 	int rc = fd < 0 ? fd : 0;
 
+	/* Its mode says so: who owns it can change that. */
+	if (rc == -EACCES && !meta->attribute && meta->mode != UINT32_MAX)
+		return prove_owner(txn, real);
 	if (!rc && is_users)
 		rc = lc_sys_removexattr(fd, NOBODYS_ATTRIBUTE);
 	lc_sys_drop(&fd);

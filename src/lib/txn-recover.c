@@ -280,13 +280,18 @@ static int sweep_one(void *context, const char *name)
 	uint64_t number = lc_txn_number(name);
 	const struct lc_logged *logged = number ? lc_history_find(sweep->history, number) : NULL;
 
+	int rc = 0;
+
 	/* A name that is not ours is not ours to remove. */
 	if (!number)
 		return 0;
 	if (is_complete(sweep, logged, number))
-		lc_keep_finish(sweep->store, number);
+		rc = lc_keep_finish(sweep->store, number);
 	else if (!(logged && logged->committed) && lc_txn_stage_is_dead(sweep->store, name))
-		lc_txn_remove_stage(sweep->store, name);
+		rc = lc_txn_remove_stage(sweep->store, name);
+	/* That keeps nobody from working; who wants it gone asks. */
+	if (rc)
+		sweep->store->unswept = rc;
 	return 0;
 }
 
@@ -307,6 +312,7 @@ int lc_txn_recover(struct commit_store *store, struct commit_error *err)
 		for (i = 0; i < decisions.count; i++)
 			if (decisions.items[i].finished)
 				lc_history_complete(&history, decisions.items[i].logged);
+		store->unswept = 0;
 		lc_store_each_stage(store, sweep_one, &sweep);
 	}
 	if (!rc)

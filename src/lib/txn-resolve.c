@@ -120,6 +120,40 @@ static int take_as_it_is(const struct resolving *r, const struct lc_change *c)
 	return rc;
 }
 
+/* A directory that is to go, and is there, but holds something of others. */
+static int is_filled(const struct lc_change *c, const struct stat *st)
+{
+	return c->type == LC_CHANGE_TAKE && c->after.mode == 0 && S_ISDIR(c->before.mode) &&
+	       S_ISDIR(st->st_mode) && st->st_ino == c->before.inode;
+}
+
+/* Ours leaves the directory, so that what goes aside with it is theirs. It borrows the steps. */
+static int take_out(const struct resolving *r, const struct lc_change *directory)
+{
+	const struct lc_decision *decision = &r->decisions.items[r->at];
+	const struct lc_change_list *list = &decision->logged->list;
+	size_t i, length = strlen(directory->path);
+	struct lc_change_list steps = {NULL, 0, 0};
+	const struct lc_change *bad;
+	int rc;
+
+	steps.items = calloc(list->count + 1, sizeof *steps.items);
+	if (!steps.items)
+		return -ENOMEM;
+	for (i = 0; i < list->count; i++) {
+		const struct lc_change *c = &list->items[i];
+
+		if (!lc_change_is_step(c) ||
+		    (c->type == LC_CHANGE_TAKE && !decision->foreign[i] &&
+		     strncmp(c->path, directory->path, length) == 0 && c->path[length] == '/'))
+			steps.items[steps.count++] = *c;
+	}
+	rc = lc_publish_apply(r->store->root, &steps, &bad);
+	free(steps.items);
+	/* Somebody was faster: it is looked at again. */
+	return rc == -ESTALE ? 0 : rc;
+}
+
 /* What stands in the way of one step goes out of it. */
 static int clear_step(const struct resolving *r, const struct lc_change *c)
 {
@@ -136,7 +170,8 @@ static int clear_step(const struct resolving *r, const struct lc_change *c)
 		return rc;
 	if (c->type == LC_CHANGE_TAKE && c->after.mode != 0 && st.st_ino == c->before.inode)
 		return take_as_it_is(r, c);
-	return put_aside(r, c->path);
+	rc = is_filled(c, &st) ? take_out(r, c) : 0;
+	return rc ? rc : put_aside(r, c->path);
 }
 
 /* 1: something was cleared, look again. */
@@ -148,8 +183,8 @@ static int clear_all(const struct resolving *r, struct commit_error *err)
 	size_t i;
 
 	for (i = 0; i < list->count; i++) {
-		/* What metadata were for is gone; there is nothing to clear. */
-		if (!decision->foreign[i] || list->items[i].type == LC_CHANGE_META)
+		/* What is gone needs no room. */
+		if (decision->foreign[i] != LC_FOREIGN)
 			continue;
 		rc = clear_step(r, &list->items[i]);
 		if (rc)
@@ -159,7 +194,7 @@ static int clear_all(const struct resolving *r, struct commit_error *err)
 	return cleared;
 }
 
-/* The steps but for metadata of what is gone. It borrows what they hold. */
+/* The steps but for those about what is gone. It borrows what they hold. */
 static int pick_steps(const struct lc_decision *decision, struct lc_change_list *steps)
 {
 	const struct lc_change_list *list = &decision->logged->list;
@@ -212,7 +247,7 @@ static void tell_earlier(const struct resolving *r)
 
 	lc_beneath_init(&cache, r->store->root);
 	for (i = 0; i < list->count; i++)
-		if (list->items[i].type != LC_CHANGE_META &&
+		if (!lc_change_is_meta(&list->items[i]) &&
 		    lc_txn_beside(list->items[i].path, "theirs", r->id, 1, name) == 0 &&
 		    lc_beneath_stat(&cache, name, &st) == 0)
 			tell(r, list->items[i].path, name);

@@ -214,7 +214,7 @@ int lc_txn_stage_meta(struct commit_txn *txn, const struct lc_node *node,
 	size_t at = lc_txn_stage_of(txn, node->real);
 	int dir = at < txn->mounts.count ? lc_txn_stage_on(txn, at) : -ENODEV;
 	struct stat st;
-	int fd, rc;
+	int rc;
 
 	if (dir < 0)
 		return dir;
@@ -237,12 +237,6 @@ int lc_txn_stage_meta(struct commit_txn *txn, const struct lc_node *node,
 		rc = lc_sys_lchown(dir, name, meta->uid, meta->gid);
 		return rc ? rc : lc_txn_identify(dir, name, identity);
 	}
-	fd = lc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return fd;
-	rc = lc_publish_set(fd, meta);
-	if (!rc && lc_txn_needs_flush(txn, at))
-		rc = lc_sys_fsync(fd);
-	lc_sys_drop(&fd);
+	rc = lc_publish_set_at(dir, name, meta, lc_txn_needs_flush(txn, at));
 	return rc ? rc : lc_txn_identify(dir, name, identity);
 }

@@ -235,7 +235,7 @@ static int check_step(struct check *check, const struct lc_change *c)
 		return check_absent(check, c->path);
 	if (c->type == LC_CHANGE_PUT)
 		return check_put(check, c);
-	return lc_keep_is_meta(c) ? check_meta(check, c) : 0;
+	return lc_change_is_meta(c) ? check_meta(check, c) : 0;
 }
 
 int lc_undo_check(int root, const struct lc_change_list *list, const char **bad)
@@ -247,7 +247,7 @@ int lc_undo_check(int root, const struct lc_change_list *list, const char **bad)
 	lc_beneath_init(&check.cache, root);
 	rc = collect(list, is_put, compare_paths, &check.puts);
 	if (!rc)
-		rc = collect(list, lc_keep_is_meta, compare_steps, &check.metas);
+		rc = collect(list, lc_change_is_meta, compare_steps, &check.metas);
 	for (i = 0; i < list->count && !rc; i++) {
 		*bad = list->items[i].path;
 		rc = check_step(&check, &list->items[i]);

@@ -18,11 +18,6 @@
 #define VALUE_MAX 65536
 #define CAPABILITY "security.capability"
 
-int lc_keep_is_meta(const struct lc_change *change)
-{
-	return change->type == LC_CHANGE_META || change->type == LC_CHANGE_UNSET;
-}
-
 static int changes_owner(const struct lc_change *change)
 {
 	return change->uid != UINT32_MAX || change->gid != UINT32_MAX;
@@ -81,7 +76,7 @@ static int note_capability(int fd, const struct lc_change *change, struct lc_cha
 	if (!rc && was.value[0])
 		return add(list, change->path, &was);
 	lc_change_release(&was);
-	return rc == -EOPNOTSUPP ? 0 : rc;
+	return rc == -EOPNOTSUPP || rc == -EBADF ? 0 : rc;
 }
 
 static int note(struct commit_txn *txn, const struct lc_change *change, struct lc_change_list *list)
@@ -95,6 +90,9 @@ static int note(struct commit_txn *txn, const struct lc_change *change, struct l
 		return rc;
 	fd = lc_beneath_open(txn->store->root, node.real,
 	                     S_ISLNK(node.identity.mode) ? O_PATH : O_RDONLY | O_NONBLOCK);
+	/* Its owner may not read it: so much can be seen anyway. */
+	if (fd == -EACCES && !change->attribute)
+		fd = lc_beneath_open(txn->store->root, node.real, O_PATH);
 	rc = fd < 0 ? fd : lc_sys_fstat(fd, &st);
 	if (!rc) {
 		note_stat(change, &st, &was);
@@ -122,7 +120,7 @@ int lc_keep_note(struct commit_txn *txn, struct lc_change_list *list)
 		/* The list may move while it grows. */
 		struct lc_change change = list->items[i];
 
-		if (lc_keep_is_meta(&change))
+		if (lc_change_is_meta(&change))
 			rc = note(txn, &change, list);
 	}
 	return rc;

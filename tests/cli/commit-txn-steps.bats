@@ -395,3 +395,33 @@ teardown() { sweep; }
 	gives 0 commit-txn commit "$T"
 	holds root/a 'x\n'
 }
+
+@test "who owns a file may lock himself out, and in again" {
+	need_user
+	mkdir own own/d own/locked
+	echo old >own/f
+	echo old >own/d/f
+	chmod 0 own/locked
+	chown -R 65534:65534 own
+	cat >ops <<-END
+		chmod 000 f
+		setxattr user.x=v f
+		chmod 600 f
+		write n text
+		chmod 000 n
+		chmod 640 n
+		mkdir m
+		chmod 000 m
+		chmod 710 m
+		chmod 000 d
+		chmod 000 d/f
+		chmod 700 locked
+	END
+	gives 0 as_user commit-txn script -C own <ops
+	[ "$(cd own && stat -c %a f n m d locked d/f | xargs)" = '600 640 710 0 700 0' ]
+	echo 'chmod 000 f' >ops
+	gives 0 as_user commit-txn script -C own <ops
+	printf '%s\n' 'chmod 640 f' 'chmod 755 d' >ops
+	gives 0 as_user commit-txn script -C own <ops
+	[ "$(cd own && stat -c %a f d | xargs)" = '640 755' ]
+}

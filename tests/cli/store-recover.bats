@@ -12,6 +12,25 @@ load store-helper
 setup() { store_scratch; }
 teardown() { sweep; }
 
+@test "what cannot be removed is not told as removed" {
+	need_faults
+	sleep 60 3>&- &
+	PIDS=$!
+	T=$(commit-txn begin -C root --owner="$PIDS")
+	kill "$PIDS"
+	wait "$PIDS" || true
+	PIDS=
+	for call in rmdir unlink; do
+		gives 1 fault 1:EIO:forever:$call commit-recover root
+		says 'EIO'
+		[ -d "root/.commit/stage/$T" ]
+	done
+	# who works in the tree is not kept from it
+	gives 0 fault 1:EIO:once:rmdir commit-txn read -C root -- true
+	gives 10 commit-recover root
+	idle
+}
+
 @test "a commit that was not published: listed, told, and finished" {
 	pends
 	before=$(state)
@@ -165,6 +184,60 @@ teardown() { sweep; }
 	[ ! -e root/m ]
 	holds root/n 'old m\ntheirs\n'
 	[ ! -e root/b ]
+	idle
+}
+
+@test "--resolve=TXN:commit: of a directory that somebody has filled theirs goes aside, ours its way" {
+	mkdir -p root/d/e
+	echo moved >root/d/e/m
+	echo gone >root/d/e/g
+	script_pends_at 1:kill:rename <<-END
+		mv d/e/m m
+		rm d/e/g
+		rmdir d/e
+		rmdir d
+	END
+	echo theirs >root/d/e/t
+	before=$(state)
+	gives 11 commit-recover root
+	[ "$(state)" = "$before" ]
+	gives 10 commit-recover --resolve="$T:commit" root
+	holds root/m 'moved\n'
+	[ "$(find root -name t -exec cat {} +)" = theirs ]
+	[ -z "$(find root -path root/.commit -prune -o -name g -print)" ]
+	[ ! -e root/d ]
+	idle
+}
+
+# What was to move was replaced while nothing was published.
+moves_what_is_replaced() {
+	echo moved >root/c
+	echo old >root/b
+	echo 'old a' >root/a
+	script_pends_at 1:kill:rename <<-END
+		mv c b
+		write a new
+	END
+	echo theirs >root/theirs
+	mv root/theirs root/c
+	before=$(state)
+	gives 11 commit-recover root
+	[ "$(state)" = "$before" ]
+}
+
+@test "a file that was to move was replaced by somebody: a person decides" {
+	moves_what_is_replaced
+	gives 10 commit-recover --resolve="$T:abort" root
+	holds root/a 'old a\n'
+	holds root/b 'old\n'
+	holds root/c 'theirs\n'
+	[ -z "$(others)" ]
+	idle
+	moves_what_is_replaced
+	gives 10 commit-recover --resolve="$T:commit" root
+	holds root/a 'new\n'
+	holds root/b 'old\n'
+	holds "root/c.theirs-$T" 'theirs\n'
 	idle
 }
 

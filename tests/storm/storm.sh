@@ -2,11 +2,6 @@
 # SPDX-License-Identifier: ISC
 # A short storm for make check, the same each time; make storm takes a seed of
 # its own. LC_STORM holds options (see storm.c).
-#
-# Seeds that still find something:
-#   --seed=93 --round=18                 of two chmods before a put the last is lost
-#   --seed=117649546876847 --round=560   a conflict is seen after the first rename only
-#   --seed=41 --round=166 (rarely)       exit 11 that the next run does not repeat
 storm=$LC_BUILDDIR/tests/storm/storm
 if [ ! -x "$storm" ]; then
 	echo '1..0 # SKIP the tools were not built (--without-tools)'

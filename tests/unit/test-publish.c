@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -146,6 +147,126 @@ static void a_mount_that_is_not_there_stops_all(void **state)
 	close(root);
 }
 
+/* --- the look before the first rename ------------------------------------ */
+
+static int examine(void)
+{
+	const struct lc_change *bad;
+	int root = open_file(".", O_RDONLY | O_DIRECTORY);
+	int rc = lc_publish_examine(root, &list, &bad);
+
+	close(root);
+	return rc;
+}
+
+static void add_step(enum lc_change_type type, const char *path, const char *place,
+                     const char *before, const char *after)
+{
+	struct lc_change c = {
+	        .type = type, .mode = UINT32_MAX, .uid = UINT32_MAX, .gid = UINT32_MAX};
+	struct stat st;
+
+	c.path = strdup(path);
+	c.place = strdup(place);
+	if (before) {
+		st = stat_of(before);
+		lc_identity_of(&st, &c.before);
+	}
+	if (after) {
+		st = stat_of(after);
+		lc_identity_of(&st, &c.after);
+	}
+	assert_int_equal(lc_change_list_add(&list, &c), 0);
+}
+
+static void a_path_that_was_left_is_looked_at(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("c", 0755), 0);
+	assert_int_equal(mkdir("stage/in-0", 0755), 0);
+	add_step(LC_CHANGE_TAKE, "c", "stage/out-0", "c", "c");
+	add_step(LC_CHANGE_PUT, "c", "stage/in-0", NULL, "stage/in-0");
+	add_step(LC_CHANGE_PUT, "d", "stage/out-0", NULL, "c");
+	assert_int_equal(examine(), 0);
+	assert_int_equal(rename("c", "stage/out-0"), 0);
+	assert_int_equal(examine(), 0);
+	put("c", "theirs");
+	assert_int_equal(examine(), -ESTALE);
+}
+
+/* From c over b, by way of the stage. */
+static void adds_move_over(void)
+{
+	assert_int_equal(mkdir(".commit", 0700), 0);
+	put("c", "moved");
+	put("b", "old");
+	add_step(LC_CHANGE_TAKE, "c", ".commit/out-0", "c", "c");
+	add_step(LC_CHANGE_PUT, "b", ".commit/out-0", "b", "c");
+}
+
+static void replace(const char *path)
+{
+	put("theirs", "theirs");
+	assert_int_equal(rename("theirs", path), 0);
+}
+
+static void what_was_replaced_before_its_move_did_not_arrive(void **state)
+{
+	(void)state;
+	adds_move_over();
+	assert_int_equal(examine(), 0);
+	replace("c");
+	assert_int_equal(examine(), -ESTALE);
+	assert_int_equal(unlink("c"), 0);
+	/* nor did what was removed: b must not stay as it was */
+	assert_int_equal(examine(), -ESTALE);
+	assert_int_equal(unlink("b"), 0);
+	assert_int_equal(examine(), 0);
+}
+
+static void what_was_replaced_after_its_move_did(void **state)
+{
+	(void)state;
+	adds_move_over();
+	assert_int_equal(apply(), 0);
+	assert_int_equal(examine(), 0);
+	replace("b");
+	assert_int_equal(examine(), 0);
+	assert_int_equal(apply(), 0);
+	expect_file("b", "theirs");
+}
+
+static void a_directory_that_is_to_go_is_looked_into(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("d", 0755), 0);
+	put("d/x", "old");
+	add_step(LC_CHANGE_TAKE, "d/x", "stage/out-0", "d/x", NULL);
+	add_step(LC_CHANGE_TAKE, "d", "stage/out-1", "d", NULL);
+	assert_int_equal(examine(), 0);
+	put("d/y", "theirs");
+	assert_int_equal(examine(), -ESTALE);
+	assert_int_equal(unlink("d/y"), 0);
+	assert_int_equal(rename("d/x", "stage/out-0"), 0);
+	assert_int_equal(examine(), 0);
+	put("d/x", "theirs");
+	assert_int_equal(examine(), -ESTALE);
+}
+
+static void what_gets_metadata_is_looked_at_where_it_is(void **state)
+{
+	(void)state;
+	assert_int_equal(mkdir("d", 0755), 0);
+	put("d/x", "old");
+	add_step(LC_CHANGE_PUT, "e", "d", NULL, "d");
+	add_step(LC_CHANGE_META, "e/x", "", NULL, "d/x");
+	assert_int_equal(examine(), 0);
+	replace("d/x");
+	assert_int_equal(examine(), -ESTALE);
+	assert_int_equal(rename("d", "e"), 0);
+	assert_int_equal(examine(), -ESTALE);
+}
+
 static void a_time_is_set_last(void **state)
 {
 	struct lc_change meta = {.type = LC_CHANGE_META, .uid = UINT32_MAX, .gid = UINT32_MAX};
@@ -179,6 +300,11 @@ int main(void)
 	        AMONG(going_back_replaces_nothing),
 	        AMONG(a_directory_that_cannot_be_moved_is_removed),
 	        AMONG(a_mount_that_is_not_there_stops_all),
+	        AMONG(a_path_that_was_left_is_looked_at),
+	        AMONG(what_was_replaced_before_its_move_did_not_arrive),
+	        AMONG(what_was_replaced_after_its_move_did),
+	        AMONG(a_directory_that_is_to_go_is_looked_into),
+	        AMONG(what_gets_metadata_is_looked_at_where_it_is),
 	        AMONG(a_time_is_set_last),
 	};
 

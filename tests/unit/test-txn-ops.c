@@ -152,6 +152,27 @@ static void metadata_of_what_is_new_old_and_linked(void **state)
 	assert_true(geteuid() != 0 || stat_of("t/n").st_uid == 5);
 }
 
+/* One that the stage cannot take at once is not overruled by it when a later one could be. */
+static void the_last_of_several_modes_counts(void **state)
+{
+	(void)state;
+	assert_int_equal(chmod("t/b", 0711), 0);
+	begins(0);
+	assert_int_equal(commit_txn_link(txn, "b", "l", &txn_err), 0);
+	assert_int_equal(commit_txn_rm(txn, "b", &txn_err), 0);
+	assert_int_equal(commit_txn_chmod(txn, "l", 0700, &txn_err), 0);
+	assert_int_equal(commit_txn_chmod(txn, "l", 0711, &txn_err), 0);
+	assert_int_equal(commit_txn_mkdir(txn, "locked", 0755, &txn_err), 0);
+	assert_int_equal(commit_txn_chmod(txn, "locked", 0500, &txn_err), 0);
+	assert_int_equal(commit_txn_chmod(txn, "locked", 0755, &txn_err), 0);
+	assert_int_equal(commit_txn_mkdir(txn, "twice", 0500, &txn_err), 0);
+	assert_int_equal(commit_txn_chmod(txn, "twice", 0300, &txn_err), 0);
+	assert_int_equal(commit_txn_commit(txn, NULL, &txn_err), 0);
+	expect_mode("t/l", 0711);
+	expect_mode("t/locked", 0755);
+	expect_mode("t/twice", 0300);
+}
+
 /* --- others -------------------------------------------------------------- */
 
 static void a_store_that_somebody_has_is_busy(void **state)
@@ -222,6 +243,7 @@ int main(void)
 	        TREE(each_kind_is_told),
 	        TREE(changes_are_told),
 	        TREE(metadata_of_what_is_new_old_and_linked),
+	        TREE(the_last_of_several_modes_counts),
 	        TREE(a_store_that_somebody_has_is_busy),
 	        TREE(readers_share_and_keep_writers_out),
 	        TREE(open_and_committed_ones_are_listed),

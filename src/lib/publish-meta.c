@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "publish-internal.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+static int set_time(int fd, const struct lc_identity *version)
+{
+	struct stat st;
+	int rc = lc_sys_fstat_times(fd, &st);
+
+	if (rc)
+		return rc;
+	st.st_mtim.tv_sec = version->seconds;
+	st.st_mtim.tv_nsec = version->nanoseconds;
+	return lc_sys_set_times(fd, &st);
+}
+
+int lc_publish_set(int fd, const struct lc_change *c)
+{
+	int rc = 0;
+
+	if (c->uid != UINT32_MAX || c->gid != UINT32_MAX)
+		rc = lc_sys_fchown(fd, c->uid, c->gid);
+	if (!rc && c->type == LC_CHANGE_UNSET)
+		rc = lc_sys_removexattr(fd, c->attribute);
+	/* Done before, or gone anyway */
+	if (rc == -ENODATA && c->type == LC_CHANGE_UNSET)
+		return 0;
+	if (!rc && c->attribute && c->type != LC_CHANGE_UNSET)
+		rc = lc_sys_setxattr(fd, c->attribute, c->value, c->value_length);
+	if (!rc && c->mode != UINT32_MAX)
+		rc = lc_sys_fchmod(fd, c->mode);
+	if (!rc && c->before.mode != 0)
+		rc = set_time(fd, &c->before);
+	return rc;
+}
+
+/*
+ * Opens what its owner may not: he gets the right for as long as it takes. Set
+ * anew is the mode by the step itself, or by the one behind it that took it away.
+ */
+static int open_locked(int dir, const char *name, struct stat *st)
+{
+	int fd, found = lc_sys_open(dir, name, O_PATH | O_NOFOLLOW);
+	mode_t rights = S_IRUSR | S_IWUSR;
+	int rc = found < 0 ? found : lc_sys_fstat(found, st);
+
+	if (!rc && !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
+		rc = -EACCES;
+	if (!rc && S_ISDIR(st->st_mode))
+		rights |= S_IXUSR;
+	if (!rc)
+		rc = lc_sys_chmod_found(found, (st->st_mode & 07777) | rights);
+	if (rc) {
+		lc_sys_drop(&found);
+		return rc == -EPERM ? -EACCES : rc;
+	}
+	fd = lc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	lc_sys_drop(&found);
+	return fd;
+}
+
+int lc_publish_set_at(int dir, const char *name, const struct lc_change *c, int flush)
+{
+	struct stat st = {0};
+	int rc, locked = 0;
+	int fd = lc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+	if (fd == -EACCES) {
+		fd = open_locked(dir, name, &st);
+		locked = 1;
+	}
+	if (fd < 0)
+		return fd;
+	rc = lc_publish_set(fd, c);
+	if (locked && (rc || c->mode == UINT32_MAX)) {
+		int back = lc_sys_fchmod(fd, st.st_mode & 07777);
+
+		rc = rc ? rc : back;
+	}
+	if (!rc && flush)
+		rc = lc_sys_fsync(fd);
+	lc_sys_drop(&fd);
+	return rc;
+}
+
+int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c)
+{
+	struct lc_identity now;
+	const char *name;
+	int dir;
+	int rc = lc_ends_identify(ends, &ends->paths, c->path, &now);
+
+	if (!rc && !lc_judge_is_object(&now, &c->after))
+		rc = -ESTALE;
+	if (rc)
+		return rc;
+	/* Done before */
+	if (c->uid == UINT32_MAX && c->gid == UINT32_MAX && !c->attribute && c->before.mode == 0 &&
+	    (now.mode & 07777) == c->mode)
+		return 0;
+	dir = lc_mounts_parent(&ends->mounts, &ends->paths, c->path, &name);
+	if (dir < 0)
+		return dir;
+	if (S_ISLNK(now.mode))
+		return lc_sys_lchown(dir, name, c->uid, c->gid);
+	/* What syncfs does not do for all of them later is done while it is open. */
+	return lc_publish_set_at(dir, name, c,
+	                         !lc_mounts_find(&ends->mounts, c->path)->traits.syncs);
+}
