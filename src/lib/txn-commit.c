@@ -25,44 +25,54 @@ static int changed_by_others(struct commit_txn *txn, const char *path, struct co
 }
 
 /* Rights are asked for once a directory: neighbours come together. */
-struct rights {
-	struct lc_beneath_cache cache;
-	int last;
-};
-
-static int check_right(struct rights *rights, const char *path)
+static int check_right(struct lc_beneath_cache *cache, const char *path)
 {
 	const char *base;
-	int dir = lc_beneath_parent(&rights->cache, path, &base);
+	int dir;
 
+	cache->fresh = 0;
+	dir = lc_beneath_parent(cache, path, &base);
 	/* A directory that is still to be put is ours, be it in the place of a link. */
-	if (dir == -ENOENT || dir == -ENOTDIR || dir == -ELOOP || dir == rights->last)
+	if (dir == -ENOENT || dir == -ENOTDIR || dir == -ELOOP)
 		return 0;
-	if (dir < 0)
-		return dir;
-	rights->last = dir;
+	if (dir < 0 || !cache->fresh)
+		return dir < 0 ? dir : 0;
 	return lc_sys_access(dir, ".", W_OK | X_OK);
+}
+
+/* What goes straight from its old path to its new one leaves a directory too. */
+static const char *left_by(const struct lc_change *c)
+{
+	return c->type == LC_CHANGE_PUT && !lc_txn_in_stage(c->place) ? c->place : NULL;
 }
 
 static int check_rights(struct commit_txn *txn, const struct lc_change_list *list,
                         struct commit_error *err)
 {
-	struct rights rights = {.last = -1};
+	struct lc_beneath_cache paths, places;
+	const char *path = NULL;
 	size_t i;
 	int rc = 0;
 
-	lc_beneath_init(&rights.cache, txn->store->root);
+	lc_beneath_init(&paths, txn->store->root);
+	lc_beneath_init(&places, txn->store->root);
 	for (i = 0; i < list->count && !rc; i++) {
-		if (list->items[i].type != LC_CHANGE_TAKE && list->items[i].type != LC_CHANGE_PUT)
+		const struct lc_change *c = &list->items[i];
+
+		if (c->type != LC_CHANGE_TAKE && c->type != LC_CHANGE_PUT)
 			continue;
-		rc = check_right(&rights, list->items[i].path);
-		if (rc)
-			rc = lc_txn_fail(txn, rc, "check", list->items[i].path,
-			                 rc == -EACCES ? "no right to change its directory" : NULL,
-			                 err);
+		path = c->path;
+		rc = check_right(&paths, path);
+		if (rc || !left_by(c))
+			continue;
+		path = left_by(c);
+		rc = check_right(&places, path);
 	}
-	lc_beneath_release(&rights.cache);
-	return rc;
+	lc_beneath_release(&paths);
+	lc_beneath_release(&places);
+	return rc ? lc_txn_fail(txn, rc, "check", path,
+	                        rc == -EACCES ? "no right to change its directory" : NULL, err)
+	          : 0;
 }
 
 static int check_state(struct commit_txn *txn, const char *operation, struct commit_error *err)
