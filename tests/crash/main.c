@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NOT_RUN = 77 };
+enum { NOT_RUN = 77, PER_CPU = 3 };
 
 static char top[] = "/tmp/crash-rig.XXXXXX";
 static pid_t owner;
@@ -66,6 +66,14 @@ static int usage(void)
 	return 2;
 }
 
+/* text CHARACTER COUNT: what steps write */
+static int print_text(const char *character, size_t count)
+{
+	while (count-- > 0)
+		putchar(*character);
+	return fflush(stdout) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -76,9 +84,11 @@ int main(int argc, char **argv)
 	        {"json", required_argument, NULL, 'o'},     {"mutant", required_argument, NULL, 'm'},
 	        {"lines", required_argument, NULL, 'l'},       {"list", required_argument, NULL, 't'},        {"order", required_argument, NULL, 'd'},
 	           {NULL, 0, NULL, 0}};
-	struct settings s = {.images = 20000, .seconds = 240, .seed = 1, .workers = 2, .kill_every = 3};
+	struct settings s = {.images = 20000, .seconds = 240, .seed = 1, .kill_every = 3};
 	int c;
 
+	if (argc == 3 && strcmp(basename(argv[0]), "text") == 0)
+		return print_text(argv[1], strtoul(argv[2], NULL, 10));
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
 		case 'f': s.fs = optarg; break;
@@ -97,6 +107,9 @@ int main(int argc, char **argv)
 		default: return usage();
 		}
 	}
+	/* Mounting is mostly waiting. */
+	if (s.workers <= 0)
+		s.workers = PER_CPU * (int)sysconf(_SC_NPROCESSORS_ONLN);
 	/* 0: as long as it takes */
 	if (s.seconds <= 0)
 		s.seconds = 1e9;

@@ -25,18 +25,35 @@ struct session {
 	char noise[120];
 };
 
-static void make_fs(struct world *world, const struct fs *fs)
+static void run_make(const struct world *world, const struct fs *fs, const char *path)
 {
 	char why[WHY_SIZE];
-	int fd = open(world->live, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || ftruncate(fd, (off_t)fs->size) != 0)
-		err(1, "%s", world->live);
+		err(1, "%s", path);
 	close(fd);
-	if (run_shell(fs->make, world->live, NULL, world->output) != 0) {
+	if (run_shell(fs->make, path, NULL, world->output) != 0) {
 		file_tail(world->output, why, sizeof why);
 		errx(1, "%s: %s", fs->name, why);
 	}
+}
+
+/* A fresh one in the recorder's image; each is made once, and kept. */
+static void make_fs(struct world *world, const struct fs *fs, struct image *image)
+{
+	char made[PATH_SIZE];
+	int fd;
+
+	snprintf(made, sizeof made, "%s/made-%s", world->top, fs->name);
+	if (access(made, F_OK) != 0)
+		run_make(world, fs, made);
+	image_load(image, made);
+	fd = open(world->live, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)fs->size) != 0)
+		err(1, "%s", world->live);
+	image_store(image, fd);
+	close(fd);
 }
 
 static void start_recorder(struct session *session)
@@ -180,8 +197,7 @@ void record(struct world *world, const struct fs *fs, const struct workload *wor
 	recording->fs = fs;
 	recording->workload = workload;
 	recording->noise = setting->noise;
-	make_fs(world, fs);
-	image_load(&recording->base, world->live);
+	make_fs(world, fs, &recording->base);
 	session_begin(&session, world, fs);
 	must_work(&session, workload->before, run_step(&session, workload->before));
 	sync_fs(&session);
