@@ -253,7 +253,11 @@ int main(int argc, char **argv)
 	if (recorder.log < 0)
 		err(1, "%s", argv[2]);
 	recorder.ready = atoi(argv[3]);
-	/* Was it gone before this call, writing to READY is what ends us. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/*
+	 * SIGTERM, so that the connection is closed before we exit: we may be the last in
+	 * the worker's mount namespace, and unmounting what is on the disk would wait for us.
+	 * Was it gone before this call, writing to READY is what ends us.
+	 */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return fuse_main(5, arguments, &operations, NULL);
 }
