@@ -337,8 +337,8 @@ static int check_stage(void *context, const char *name)
 
 static int check_part(void *context, const char *name)
 {
-	static const char *const parts[] = {"format", "lock",       "log",
-	                                    "stage",  ".gitignore", "history"};
+	static const char *const parts[] = {"format",     "lock",   "log",    "stage",
+	                                    ".gitignore", "config", "history"};
 	const struct checking *check = context;
 	char path[PATH_MAX];
 	size_t i;
