@@ -71,6 +71,13 @@ struct workload {
 	/* each is a command of sh that ends with 0 and is acknowledged then */
 	const char *steps[STEPS_MAX];
 	/*
+	 * Where what was acknowledged shows only once somebody goes on: a command that
+	 * does so after recovery ("$1": the steps acknowledged), and for each step what
+	 * makes the tree, in a copy of it, what that then has to lead to.
+	 */
+	const char *resume;
+	const char *model[STEPS_MAX];
+	/*
 	 * more to ask of a state than the promise: NULL if all is well, else why
 	 * not. The numbers are of the steps acknowledged and begun.
 	 */

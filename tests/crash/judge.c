@@ -118,6 +118,9 @@ static int keeps_promise(const struct question *q, const struct tree *now, char 
 {
 	enum promise promise = q->recording->workload->promise;
 
+	/* All of it is in the store. */
+	if (is_mid_step(q) && q->recording->workload->resume)
+		return 1;
 	if (is_mid_step(q) && promise != PROMISE_NOTHING && promise != PROMISE_OLD_OR_NEW)
 		return others_stay(q, now, why, size);
 	if (promise == PROMISE_FINISHED)
@@ -243,6 +246,21 @@ static void check(struct case_now *c)
 		tell_status(c, "commit-recover --check", status);
 }
 
+/* Somebody goes on with what he was told is there. */
+static void resume(struct case_now *c)
+{
+	const char *script = c->q->recording->workload->resume;
+	char done[16];
+	int status;
+
+	if (!script)
+		return;
+	snprintf(done, sizeof done, "%d", c->q->done);
+	status = run_shell(script, done, c->world->root, c->world->output);
+	if (status != 0 && !is_mid_step(c->q))
+		tell_status(c, "to go on", status);
+}
+
 static void judge_mounted(struct case_now *c)
 {
 	struct tree tree;
@@ -256,6 +274,7 @@ static void judge_mounted(struct case_now *c)
 	c->judgement->repaired = status == RECOVERED;
 	if (status != 0 && status != RECOVERED && !may_need_person(c, status))
 		tell_status(c, "recovery", status);
+	resume(c);
 	look(c, &tree);
 	if (c->judgement->verdict == VERDICT_GOOD)
 		look_again(c, &tree);

@@ -158,10 +158,37 @@ static void must_work(const struct session *session, const char *script, int sta
 	errx(1, "%s: '%s' ended with %d: %s", session->fs->name, script, status, why);
 }
 
+/* The tree after step i, or what a resumed one is to look like. */
+static void take_state(struct session *session, const struct workload *workload, int i,
+                       struct recording *recording)
+{
+	char why[WHY_SIZE], model[100];
+	struct tree *state = &recording->states[i + 1];
+
+	if (workload->resume) {
+		snprintf(model, sizeof model, "%s/model", session->world->top);
+		must_work(session, workload->model[i],
+		          run_shell(workload->model[i], NULL, model, session->world->output));
+		tree_take(state, model);
+		return;
+	}
+	tree_take(state, session->world->root);
+	if (state->residue)
+		errx(1, "%s: step %d leaves %s behind", workload->name, i + 1, state->residue_name);
+	if (!tree_differ(state, &recording->states[i], why, sizeof why))
+		errx(1, "%s: step %d changed nothing", workload->name, i + 1);
+}
+
+static void make_model(struct session *session)
+{
+	static const char copy[] = "rm -rf ../../model && cp -a . ../../model";
+
+	must_work(session, copy, run_shell(copy, NULL, session->world->root, session->world->output));
+}
+
 static void run_steps(struct session *session, const struct workload *workload,
                       struct trouble *trouble, struct recording *recording)
 {
-	char why[WHY_SIZE];
 	int i, status;
 
 	for (i = 0; i < STEPS_MAX && workload->steps[i]; i++) {
@@ -175,14 +202,8 @@ static void run_steps(struct session *session, const struct workload *workload,
 			must_work(session, workload->steps[i], status);
 		}
 		mark(session, "done", i + 1);
-		if (trouble)
-			continue;
-		tree_take(&recording->states[i + 1], session->world->root);
-		if (recording->states[i + 1].residue)
-			errx(1, "%s: step %d leaves %s behind", workload->name, i + 1,
-			     recording->states[i + 1].residue_name);
-		if (!tree_differ(&recording->states[i + 1], &recording->states[i], why, sizeof why))
-			errx(1, "%s: step %d changed nothing", workload->name, i + 1);
+		if (!trouble)
+			take_state(session, workload, i, recording);
 	}
 	recording->steps = i;
 }
@@ -202,6 +223,8 @@ void record(struct world *world, const struct fs *fs, const struct workload *wor
 	must_work(&session, workload->before, run_step(&session, workload->before));
 	sync_fs(&session);
 	tree_take(&recording->states[0], world->root);
+	if (workload->resume)
+		make_model(&session);
 	mark(&session, "begin", 0);
 	if (setting->mutant)
 		snprintf(session.mutant, sizeof session.mutant, "COMMIT_CRASH_MUTANT=%s",
