@@ -23,6 +23,18 @@ enum { NOT_RUN = 77, PER_CPU = 3 };
 static char top[] = "/tmp/crash-rig.XXXXXX";
 static pid_t owner;
 
+/* Mostly the same one, because a store that is elsewhere knows its path. */
+static void make_top(void)
+{
+	char name[sizeof top];
+
+	snprintf(name, sizeof name, "/tmp/crash-rig");
+	if (mkdir(name, 0700) == 0)
+		memcpy(top, name, sizeof name);
+	else if (!mkdtemp(top))
+		err(1, "%s", top);
+}
+
 static void remove_top(void)
 {
 	if (getpid() == owner)
@@ -50,8 +62,7 @@ static void begin(void)
 	unsetenv("COMMIT_FAULT");
 	umask(022);
 	owner = getpid();
-	if (!mkdtemp(top))
-		err(1, "%s", top);
+	make_top();
 	atexit(remove_top);
 }
 

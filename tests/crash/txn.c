@@ -94,6 +94,20 @@ const struct workload txn_workloads[] = {
                           "commit-txn apply -C . --mirror --from=\"$SCRATCH/m\"; rm -r \"$SCRATCH/m\""},
         },
         {
+                .name = "txn-init",
+                .about = "a store made elsewhere, and its settings",
+                .promise = PROMISE_ALL,
+                .before = TREE,
+                .steps = {"commit-txn init -C . --store=\"$PWD/../store\"",
+                          "commit-txn init -C . --keep=2"},
+                /* Without the link another store would be made. */
+                .resume = "if test -e ../store/config; then cat ../store/config >settings; fi; "
+                          "test \"$1\" = 0 || { echo write a two | commit-txn script -C . && "
+                          "test -f .commit; }",
+                .model = {"printf two >a",
+                          "printf 'libcommit store config\\nversion 1\\nkeep count 2\\n' >settings"},
+        },
+        {
                 .name = "txn-history",
                 .about = "old versions are kept, one change is taken back",
                 .promise = PROMISE_ALL,
