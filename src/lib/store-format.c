@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define FORMAT_NEW "format.new"
+#define LINK_NEW "link.new"
+#define CONFIG_NEW "config.new"
 #define VERSION 1
 /* Members read it; who has written it is seen by its owner. */
 #define GROUP_TEXT 0640
@@ -229,7 +231,7 @@ int lc_store_write_link(const struct commit_store *store)
 	snprintf(text, sizeof text,
 	         LINK_START "%d\nfs %016" PRIx64 "\ninode %" PRIu64 "\nroot %" PRIu64 "\npath %s\n",
 	         VERSION, format.fs, format.inode, format.root, store->elsewhere);
-	rc = write_new(store, "link.new", text, &fd);
+	rc = write_new(store, LINK_NEW, text, &fd);
 	/* It tells nothing that a look at the root does not. */
 	if (!rc)
 		rc = lc_sys_fchmod(fd, 0644);
@@ -237,8 +239,8 @@ int lc_store_write_link(const struct commit_store *store)
 		rc = lc_sys_fsync(fd);
 	lc_sys_drop(&fd);
 	if (!rc)
-		rc = lc_sys_link(store->home, "link.new", store->root, LC_STORE_NAME);
-	lc_sys_unlink(store->home, "link.new");
+		rc = lc_sys_link(store->home, LINK_NEW, store->root, LC_STORE_NAME);
+	lc_sys_unlink(store->home, LINK_NEW);
 	if (!rc)
 		rc = lc_sys_fsync(store->root);
 	return rc == -EINVAL || rc == -EOPNOTSUPP ? 0 : rc;
@@ -326,5 +328,11 @@ int lc_store_write_config(const struct commit_store *store, const struct lc_stor
 
 	snprintf(text, sizeof text, CONFIG_START "%d%s%" PRIu64 "\n", VERSION,
 	         bounds[config->bound], config->keep);
-	return replace_text(store, "config.new", "config", text);
+	return replace_text(store, CONFIG_NEW, "config", text);
+}
+
+void lc_store_tidy(const struct commit_store *store)
+{
+	lc_sys_unlink(store->home, LINK_NEW);
+	lc_sys_unlink(store->home, CONFIG_NEW);
 }

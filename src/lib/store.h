@@ -181,6 +181,8 @@ int lc_store_follow_link(struct commit_store *store);
 /* No file stands for the defaults. */
 int lc_store_read_config(const struct commit_store *store, struct lc_store_config *config);
 int lc_store_write_config(const struct commit_store *store, const struct lc_store_config *config);
+/* Removes texts that were written aside and never got their names. With the lock held. */
+void lc_store_tidy(const struct commit_store *store);
 
 /*
  * Where a path relative to the root can be opened from the root; that is absolute

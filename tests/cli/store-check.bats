@@ -61,6 +61,13 @@ flip() {
 	gives 0 commit-recover --check none
 }
 
+@test "nothing to say of a store with settings and kept versions" {
+	commit-txn init -C root --keep=2
+	commit-txn script -C root <<<'write a two'
+	gives 0 commit-recover --check root
+	prints ''
+}
+
 @test "1: two use one thing: an edit by others, a copied store, a store in a store" {
 	pends
 	echo theirs >root/a

@@ -469,3 +469,14 @@ aborted_so() {
 	mkdir all/mine
 	gives 0 commit-txn init -C all/mine
 }
+
+@test "settings and a link that never got their names are removed" {
+	commit-txn init -C root
+	touch root/.commit/config.new root/.commit/link.new
+	gives 10 commit-recover --check root
+	gives 0 commit-recover -n root
+	[ -e root/.commit/config.new ]
+	gives 0 commit-recover root
+	[ ! -e root/.commit/config.new ] && [ ! -e root/.commit/link.new ]
+	gives 0 commit-recover --check root
+}

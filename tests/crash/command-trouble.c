@@ -144,9 +144,10 @@ int command_trouble(const struct settings *s)
 
 	add_jobs(board, s);
 	for (i = 0; i < board->count;) {
-		enum promise promise = board->jobs[i].workload->promise;
+		const struct workload *workload = board->jobs[i].workload;
 
-		if (promise == PROMISE_ALL || promise == PROMISE_EACH)
+		if (!workload->resume &&
+		    (workload->promise == PROMISE_ALL || workload->promise == PROMISE_EACH))
 			i++;
 		else
 			board->jobs[i] = board->jobs[--board->count];

@@ -8,6 +8,7 @@
  *     device    a loop device, an image in memory, mounting
  *     record    runs a workload on a recorded disk: log and states
  *     choice    which writes of a log reached the disk: enumerate, write down
+ *     recover   runs recovery on what is mounted
  *     judge     mounts one crash image, recovers it, holds it against the states
  *     explore   all choices of one recording
  *     trouble   I/O errors below the file system
@@ -69,6 +70,13 @@ struct workload {
 	const char *before;
 	/* each is a command of sh that ends with 0 and is acknowledged then */
 	const char *steps[STEPS_MAX];
+	/*
+	 * Where what was acknowledged shows only once somebody goes on: a command that
+	 * does so after recovery ("$1": the steps acknowledged), and for each step what
+	 * makes the tree, in a copy of it, what that then has to lead to.
+	 */
+	const char *resume;
+	const char *model[STEPS_MAX];
 	/*
 	 * more to ask of a state than the promise: NULL if all is well, else why
 	 * not. The numbers are of the steps acknowledged and begun.
@@ -157,6 +165,8 @@ struct spawn {
 /* Exit status; 256 + signal; 1000: took too long. */
 int run(const struct spawn *spawn);
 int run_shell(const char *script, const char *argument, const char *directory, const char *output);
+/* The same for a child of ours. */
+int wait_for(pid_t pid, int seconds);
 double now(void);
 void file_tail(const char *path, char *text, size_t size);
 
@@ -174,6 +184,8 @@ struct world {
 	struct device device;
 	int run_fd;
 	uint64_t run_size;
+	int recoverer; /* a socket */
+	pid_t recoverer_pid;
 };
 
 /* Why the rig cannot run here; NULL if it can. */
@@ -302,6 +314,23 @@ void walk_next(struct walk *walk, struct choice *choice);
 void walk_end(struct walk *walk);
 uint64_t random_next(uint64_t *state);
 
+/* ---- recover.c ---- */
+struct recovery {
+	unsigned long kill_at; /* killed at this call; 0: not */
+	int count;             /* recover_calls() is to know how many there were */
+	const char *mutant;
+	int installed; /* the program as users have it, by exec; nothing of the above then */
+};
+
+/* Started in the worker's mount namespace, which it shares. */
+void recoverer_begin(struct world *world);
+void recoverer_end(struct world *world);
+/* Exit status as of run(). */
+int recover(const struct world *world, const struct recovery *how);
+unsigned long recover_calls(const struct world *world);
+/* The installed commit-recover --check. */
+int recover_check(const struct world *world);
+
 /* ---- judge.c ---- */
 enum verdict { VERDICT_GOOD, VERDICT_BAD, VERDICT_FS };
 
@@ -319,7 +348,9 @@ struct question {
 	int torn;
 	/* the step after done has failed with status 1, which may leave a backup */
 	int failed;
-	/* of the fault build of recovery; 0: the real one, not killed */
+	/* recovery by the installed program, and its check of the invariants at the end */
+	int thorough;
+	/* recovery is killed at this call, and run again; 0: not killed */
 	unsigned long kill_at;
 	const char *mutant;
 	/* recovery's calls are counted and told here, NULL: not wanted */

@@ -22,7 +22,8 @@ done
 CRASH_BIN=$build/src/tools
 CRASH_FAULT_BIN=$build/tests/fault
 CRASH_RECORDER=$build/tests/crash/recorder
-export CRASH_BIN CRASH_FAULT_BIN CRASH_RECORDER
+CRASH_RECOVERER=$build/tests/crash/recoverer
+export CRASH_BIN CRASH_FAULT_BIN CRASH_RECORDER CRASH_RECOVERER
 
 command=${1:-}
 [ $# -eq 0 ] || shift

@@ -23,6 +23,8 @@ enum answer { IS_NEW, IS_STRICTER, IS_OLD };
 
 /* Calls of recovery are counted until this many repairs have been seen. */
 enum { COUNTED = 12, FRUITLESS = 4000, BATCH = 128 };
+/* Every so many images are looked at more thoroughly, which takes longer. */
+enum { THOROUGH = 16 };
 
 struct explorer {
 	struct world *world;
@@ -139,6 +141,7 @@ static void examine(struct explorer *e, const struct choice *choice)
 	                            .done = epoch->done,
 	                            .begun = epoch->begun,
 	                            .torn = choice->torn >= 0,
+	                            .thorough = e->tally->images % THOROUGH == 0,
 	                            .mutant = e->limits->mutant};
 	struct judgement judgement;
 	unsigned long calls = 0;

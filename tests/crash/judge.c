@@ -118,6 +118,9 @@ static int keeps_promise(const struct question *q, const struct tree *now, char 
 {
 	enum promise promise = q->recording->workload->promise;
 
+	/* All of it is in the store. */
+	if (is_mid_step(q) && q->recording->workload->resume)
+		return 1;
 	if (is_mid_step(q) && promise != PROMISE_NOTHING && promise != PROMISE_OLD_OR_NEW)
 		return others_stay(q, now, why, size);
 	if (promise == PROMISE_FINISHED)
@@ -182,50 +185,12 @@ static void tell_status(struct case_now *c, const char *what, int status)
 	bad(c, "%s ended with %d: %s", what, status, said);
 }
 
-static const char *tool(int with_seam)
+static int recover_again(const struct case_now *c, unsigned long kill_at, int count)
 {
-	static char real[PATH_SIZE], seam[PATH_SIZE];
+	struct recovery how = {.kill_at = kill_at, .count = count, .mutant = c->q->mutant};
 
-	if (!real[0]) {
-		snprintf(real, sizeof real, "%s/commit-recover", getenv("CRASH_BIN"));
-		snprintf(seam, sizeof seam, "%s/commit-recover", getenv("CRASH_FAULT_BIN"));
-	}
-	return with_seam ? seam : real;
-}
-
-static int recover(struct case_now *c, unsigned long kill_at, int count)
-{
-	const char *argv[] = {tool(kill_at || count || c->q->mutant), "-r", c->world->point, NULL};
-	struct spawn spawn = {.argv = argv, .output = c->world->output};
-	char fault[40], log[120], mutant[120];
-	int n = 0;
-
-	if (kill_at) {
-		snprintf(fault, sizeof fault, "COMMIT_FAULT=%lu:kill", kill_at);
-		spawn.variables[n++] = fault;
-	}
-	if (count) {
-		snprintf(log, sizeof log, "COMMIT_FAULT_LOG=%s/calls", c->world->top);
-		spawn.variables[n++] = log;
-	}
-	if (c->q->mutant) {
-		snprintf(mutant, sizeof mutant, "COMMIT_CRASH_MUTANT=%s", c->q->mutant);
-		spawn.variables[n++] = mutant;
-	}
-	return run(&spawn);
-}
-
-/* How many calls recovery made, from the seam's log. */
-static unsigned long calls_made(const struct world *world)
-{
-	char path[100], text[4096];
-	const char *at;
-
-	snprintf(path, sizeof path, "%s/calls", world->top);
-	file_tail(path, text, sizeof text);
-	unlink(path);
-	at = strstr(text, "calls ");
-	return at ? strtoul(at + 6, NULL, 10) : 0;
+	how.installed = c->q->thorough && !kill_at && !count && !how.mutant;
+	return recover(c->world, &how);
 }
 
 static int may_need_person(const struct case_now *c, int status)
@@ -253,7 +218,7 @@ static void look_again(struct case_now *c, const struct tree *before)
 {
 	char why[WHY_SIZE - 100];
 	struct tree after;
-	int status = recover(c, 0, 0);
+	int status = recover_again(c, 0, 0);
 
 	if (status != 0 && !may_need_person(c, status))
 		tell_status(c, "the second recovery", status);
@@ -265,22 +230,56 @@ static void look_again(struct case_now *c, const struct tree *before)
 	tree_release(&after);
 }
 
+/*
+ * The four invariants of what is kept. A store whose making was cut short stays for
+ * the next begin, and --check says so; where there is no other, that is all it says.
+ */
+static void check(struct case_now *c)
+{
+	int status = recover_check(c->world);
+	char said[WHY_SIZE];
+
+	if (status == 0 || is_mid_step(c->q))
+		return;
+	file_tail(c->world->output, said, sizeof said);
+	if (status != RECOVERED || !strstr(said, "a store that was never finished"))
+		tell_status(c, "commit-recover --check", status);
+}
+
+/* Somebody goes on with what he was told is there. */
+static void resume(struct case_now *c)
+{
+	const char *script = c->q->recording->workload->resume;
+	char done[16];
+	int status;
+
+	if (!script)
+		return;
+	snprintf(done, sizeof done, "%d", c->q->done);
+	status = run_shell(script, done, c->world->root, c->world->output);
+	if (status != 0 && !is_mid_step(c->q))
+		tell_status(c, "to go on", status);
+}
+
 static void judge_mounted(struct case_now *c)
 {
 	struct tree tree;
 	int status;
 
-	if (c->q->kill_at && recover(c, c->q->kill_at, 0) == KILLED)
+	if (c->q->kill_at && recover_again(c, c->q->kill_at, 0) == KILLED)
 		c->judgement->killed = 1;
-	status = recover(c, 0, c->q->calls != NULL);
+	status = recover_again(c, 0, c->q->calls != NULL);
 	if (c->q->calls)
-		*c->q->calls = calls_made(c->world);
+		*c->q->calls = recover_calls(c->world);
 	c->judgement->repaired = status == RECOVERED;
 	if (status != 0 && status != RECOVERED && !may_need_person(c, status))
 		tell_status(c, "recovery", status);
+	resume(c);
 	look(c, &tree);
 	if (c->judgement->verdict == VERDICT_GOOD)
 		look_again(c, &tree);
+	if (c->judgement->verdict == VERDICT_GOOD && c->q->thorough)
+		check(c);
 	tree_release(&tree);
 }
 

@@ -6,11 +6,11 @@
 #     make crash-full                     takes hours
 #     tests/crash/replay CASE             one image again (in the build tree)
 
-crash_programs = tests/crash/crash
+crash_programs = tests/crash/crash tests/crash/recoverer
 if HAVE_FUSE3
 crash_programs += tests/crash/recorder
 endif
-EXTRA_PROGRAMS += tests/crash/crash tests/crash/recorder
+EXTRA_PROGRAMS += tests/crash/crash tests/crash/recoverer tests/crash/recorder
 CLEANFILES += $(crash_programs)
 
 tests_crash_crash_SOURCES = \
@@ -30,6 +30,8 @@ tests_crash_crash_SOURCES = \
 	tests/crash/record.c \
 	tests/crash/recording.c \
 	tests/crash/recording.h \
+	tests/crash/recover.c \
+	tests/crash/recoverer.h \
 	tests/crash/recovery.c \
 	tests/crash/report.c \
 	tests/crash/run.c \
@@ -43,6 +45,13 @@ tests_crash_crash_LDADD =
 
 tests_crash_recorder_SOURCES = tests/crash/recorder.c tests/crash/recording.h
 tests_crash_recorder_LDADD = $(FUSE3_LIBS)
+
+# Linked when it starts, not in each of its children.
+tests_crash_recoverer_SOURCES = tests/crash/recoverer.c tests/crash/recoverer.h \
+	tests/crash/recoverer-tool.c tests/crash/run.c
+tests_crash_recoverer_CPPFLAGS = $(tools_cppflags)
+tests_crash_recoverer_LDADD = $(tests_fault_ldadd)
+tests_crash_recoverer_LDFLAGS = -Wl,-z,now
 
 EXTRA_DIST += \
 	tests/crash/README.md \

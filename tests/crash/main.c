@@ -18,10 +18,22 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NOT_RUN = 77 };
+enum { NOT_RUN = 77, PER_CPU = 3 };
 
 static char top[] = "/tmp/crash-rig.XXXXXX";
 static pid_t owner;
+
+/* Mostly the same one, because a store that is elsewhere knows its path. */
+static void make_top(void)
+{
+	char name[sizeof top];
+
+	snprintf(name, sizeof name, "/tmp/crash-rig");
+	if (mkdir(name, 0700) == 0)
+		memcpy(top, name, sizeof name);
+	else if (!mkdtemp(top))
+		err(1, "%s", top);
+}
 
 static void remove_top(void)
 {
@@ -50,8 +62,7 @@ static void begin(void)
 	unsetenv("COMMIT_FAULT");
 	umask(022);
 	owner = getpid();
-	if (!mkdtemp(top))
-		err(1, "%s", top);
+	make_top();
 	atexit(remove_top);
 }
 
@@ -66,6 +77,14 @@ static int usage(void)
 	return 2;
 }
 
+/* text CHARACTER COUNT: what steps write */
+static int print_text(const char *character, size_t count)
+{
+	while (count-- > 0)
+		putchar(*character);
+	return fflush(stdout) != 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
@@ -76,9 +95,11 @@ int main(int argc, char **argv)
 	        {"json", required_argument, NULL, 'o'},     {"mutant", required_argument, NULL, 'm'},
 	        {"lines", required_argument, NULL, 'l'},       {"list", required_argument, NULL, 't'},        {"order", required_argument, NULL, 'd'},
 	           {NULL, 0, NULL, 0}};
-	struct settings s = {.images = 20000, .seconds = 240, .seed = 1, .workers = 2, .kill_every = 3};
+	struct settings s = {.images = 20000, .seconds = 240, .seed = 1, .kill_every = 3};
 	int c;
 
+	if (argc == 3 && strcmp(basename(argv[0]), "text") == 0)
+		return print_text(argv[1], strtoul(argv[2], NULL, 10));
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
 		case 'f': s.fs = optarg; break;
@@ -97,6 +118,9 @@ int main(int argc, char **argv)
 		default: return usage();
 		}
 	}
+	/* Mounting is mostly waiting. */
+	if (s.workers <= 0)
+		s.workers = PER_CPU * (int)sysconf(_SC_NPROCESSORS_ONLN);
 	/* 0: as long as it takes */
 	if (s.seconds <= 0)
 		s.seconds = 1e9;

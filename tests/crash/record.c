@@ -25,18 +25,35 @@ struct session {
 	char noise[120];
 };
 
-static void make_fs(struct world *world, const struct fs *fs)
+static void run_make(const struct world *world, const struct fs *fs, const char *path)
 {
 	char why[WHY_SIZE];
-	int fd = open(world->live, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0 || ftruncate(fd, (off_t)fs->size) != 0)
-		err(1, "%s", world->live);
+		err(1, "%s", path);
 	close(fd);
-	if (run_shell(fs->make, world->live, NULL, world->output) != 0) {
+	if (run_shell(fs->make, path, NULL, world->output) != 0) {
 		file_tail(world->output, why, sizeof why);
 		errx(1, "%s: %s", fs->name, why);
 	}
+}
+
+/* A fresh one in the recorder's image; each is made once, and kept. */
+static void make_fs(struct world *world, const struct fs *fs, struct image *image)
+{
+	char made[PATH_SIZE];
+	int fd;
+
+	snprintf(made, sizeof made, "%s/made-%s", world->top, fs->name);
+	if (access(made, F_OK) != 0)
+		run_make(world, fs, made);
+	image_load(image, made);
+	fd = open(world->live, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, (off_t)fs->size) != 0)
+		err(1, "%s", world->live);
+	image_store(image, fd);
+	close(fd);
 }
 
 static void start_recorder(struct session *session)
@@ -141,10 +158,37 @@ static void must_work(const struct session *session, const char *script, int sta
 	errx(1, "%s: '%s' ended with %d: %s", session->fs->name, script, status, why);
 }
 
+/* The tree after step i, or what a resumed one is to look like. */
+static void take_state(struct session *session, const struct workload *workload, int i,
+                       struct recording *recording)
+{
+	char why[WHY_SIZE], model[100];
+	struct tree *state = &recording->states[i + 1];
+
+	if (workload->resume) {
+		snprintf(model, sizeof model, "%s/model", session->world->top);
+		must_work(session, workload->model[i],
+		          run_shell(workload->model[i], NULL, model, session->world->output));
+		tree_take(state, model);
+		return;
+	}
+	tree_take(state, session->world->root);
+	if (state->residue)
+		errx(1, "%s: step %d leaves %s behind", workload->name, i + 1, state->residue_name);
+	if (!tree_differ(state, &recording->states[i], why, sizeof why))
+		errx(1, "%s: step %d changed nothing", workload->name, i + 1);
+}
+
+static void make_model(struct session *session)
+{
+	static const char copy[] = "rm -rf ../../model && cp -a . ../../model";
+
+	must_work(session, copy, run_shell(copy, NULL, session->world->root, session->world->output));
+}
+
 static void run_steps(struct session *session, const struct workload *workload,
                       struct trouble *trouble, struct recording *recording)
 {
-	char why[WHY_SIZE];
 	int i, status;
 
 	for (i = 0; i < STEPS_MAX && workload->steps[i]; i++) {
@@ -158,14 +202,8 @@ static void run_steps(struct session *session, const struct workload *workload,
 			must_work(session, workload->steps[i], status);
 		}
 		mark(session, "done", i + 1);
-		if (trouble)
-			continue;
-		tree_take(&recording->states[i + 1], session->world->root);
-		if (recording->states[i + 1].residue)
-			errx(1, "%s: step %d leaves %s behind", workload->name, i + 1,
-			     recording->states[i + 1].residue_name);
-		if (!tree_differ(&recording->states[i + 1], &recording->states[i], why, sizeof why))
-			errx(1, "%s: step %d changed nothing", workload->name, i + 1);
+		if (!trouble)
+			take_state(session, workload, i, recording);
 	}
 	recording->steps = i;
 }
@@ -180,12 +218,13 @@ void record(struct world *world, const struct fs *fs, const struct workload *wor
 	recording->fs = fs;
 	recording->workload = workload;
 	recording->noise = setting->noise;
-	make_fs(world, fs);
-	image_load(&recording->base, world->live);
+	make_fs(world, fs, &recording->base);
 	session_begin(&session, world, fs);
 	must_work(&session, workload->before, run_step(&session, workload->before));
 	sync_fs(&session);
 	tree_take(&recording->states[0], world->root);
+	if (workload->resume)
+		make_model(&session);
 	mark(&session, "begin", 0);
 	if (setting->mutant)
 		snprintf(session.mutant, sizeof session.mutant, "COMMIT_CRASH_MUTANT=%s",

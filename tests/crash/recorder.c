@@ -14,7 +14,9 @@
  *     die N     from the Nth write or flush on every request fails with EIO
  *     off       no more trouble
  *
- * One byte is written to the descriptor READY when the files can be opened.
+ * One byte is written to the descriptor READY when the files can be opened. It ends
+ * with the process that started it, and the disk with it: what is mounted from the
+ * disk would else keep both for ever.
  */
 #define _GNU_SOURCE
 #define _FILE_OFFSET_BITS 64
@@ -26,9 +28,11 @@
 #include <fcntl.h>
 #include <fuse3/fuse.h>
 #include <linux/falloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -249,5 +253,11 @@ int main(int argc, char **argv)
 	if (recorder.log < 0)
 		err(1, "%s", argv[2]);
 	recorder.ready = atoi(argv[3]);
+	/*
+	 * SIGTERM, so that the connection is closed before we exit: we may be the last in
+	 * the worker's mount namespace, and unmounting what is on the disk would wait for us.
+	 * Was it gone before this call, writing to READY is what ends us.
+	 */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	return fuse_main(5, arguments, &operations, NULL);
 }

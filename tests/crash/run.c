@@ -39,7 +39,7 @@ static void fill_environment(const struct spawn *spawn, const char **list)
 	list[n] = NULL;
 }
 
-static int wait_for(pid_t pid, int seconds)
+int wait_for(pid_t pid, int seconds)
 {
 	struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
 	int status, late;

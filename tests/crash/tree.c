@@ -59,7 +59,7 @@ static uint64_t digest_link(struct tree *tree, int dir, const char *name, const 
 /* The user's attributes; their order is the file system's, so they are added up. */
 static uint64_t digest_attributes(int dir, const char *name)
 {
-	char list[1024], value[1024], path[64 + 256];
+	char list[1024], value[4096], path[64 + 256];
 	uint64_t digest = 0;
 	ssize_t length, i;
 

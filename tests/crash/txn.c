@@ -6,6 +6,12 @@
 	"mkdir d e e/s; text a 5000 >a; text b 9000 >b; text c 300 >d/c; text f 4100 >e/s/f; "         \
 	"chmod 600 b; "
 
+/* About 90 KB of log; a segment has 256. */
+#define BIG(character)                                                                             \
+	"for i in $(seq 25); do echo \"setxattr user.k=$(text " character " 3500) f$i\"; done | "      \
+	"commit-txn script -C ."
+#define ID "\"$(cat \"$SCRATCH/id\")\" "
+
 const struct workload txn_workloads[] = {
         {
                 .name = "txn-put",
@@ -63,6 +69,19 @@ const struct workload txn_workloads[] = {
                           "text z 5000 | commit-txn put @ d/c'"},
         },
         {
+                .name = "txn-resume",
+                .about = "an open transaction, committed after the power was back",
+                .promise = PROMISE_ALL,
+                .before = TREE "commit-txn init -C .",
+                .steps = {"commit-txn begin -C . >\"$SCRATCH/id\"",
+                          "text x 6000 | commit-txn put " ID "a", "commit-txn rm " ID "b",
+                          "text y 200 | commit-txn put " ID "d/new"},
+                /* A stage of which nobody was told may be there or not. */
+                .resume = "for stage in .commit/stage/*; do test -d \"$stage\" || exit \"$1\"; "
+                          "commit-txn commit \"${stage##*/}\" || exit; done",
+                .model = {":", "text x 6000 >a", "rm b", "text y 200 >d/new"},
+        },
+        {
                 .name = "txn-apply",
                 .about = "an archive over a tree, and a mirror",
                 .promise = PROMISE_ALL,
@@ -73,6 +92,46 @@ const struct workload txn_workloads[] = {
                 .steps = {"commit-txn apply -C . x.tar",
                           "mkdir \"$SCRATCH/m\"; text m 4200 >\"$SCRATCH/m/a\"; "
                           "commit-txn apply -C . --mirror --from=\"$SCRATCH/m\"; rm -r \"$SCRATCH/m\""},
+        },
+        {
+                .name = "txn-init",
+                .about = "a store made elsewhere, and its settings",
+                .promise = PROMISE_ALL,
+                .before = TREE,
+                .steps = {"commit-txn init -C . --store=\"$PWD/../store\"",
+                          "commit-txn init -C . --keep=2"},
+                /* Without the link another store would be made. */
+                .resume = "if test -e ../store/config; then cat ../store/config >settings; fi; "
+                          "test \"$1\" = 0 || { echo write a two | commit-txn script -C . && "
+                          "test -f .commit; }",
+                .model = {"printf two >a",
+                          "printf 'libcommit store config\\nversion 1\\nkeep count 2\\n' >settings"},
+        },
+        {
+                .name = "txn-history",
+                .about = "old versions are kept, one change is taken back",
+                .promise = PROMISE_ALL,
+                .before = TREE "commit-txn init -C . --keep=2",
+                .steps = {"printf 'write a two\\nrm b\\nmv d/c e/c\\n' | commit-txn script -C .",
+                          "printf 'write a three\\nchmod 640 e/c\\n' | commit-txn script -C .",
+                          "commit-txn undo -C . \"$(commit-txn log -C . | awk '{ id = $2 } END { print id }')\"",
+                          "printf 'write e/c four\\n' | commit-txn script -C ."},
+        },
+        {
+                .name = "txn-roll",
+                .about = "more than a segment of the log holds",
+                .promise = PROMISE_ALL,
+                .before = TREE "for i in $(seq 25); do echo $i >f$i; done; commit-txn init -C .",
+                .steps = {BIG("x"), BIG("y"), BIG("z"), BIG("w")},
+        },
+        {
+                .name = "txn-elsewhere",
+                .about = "a store in another directory of the same file system",
+                .promise = PROMISE_ALL,
+                .before = TREE,
+                .steps = {"commit-txn init -C . --store=\"$PWD/../store\"; "
+                          "printf 'write a two\\nrm b\\n' | commit-txn script -C .",
+                          "printf 'write d/c three\\nmv a d/a\\n' | commit-txn script -C ."},
         },
         {.name = NULL},
 };
