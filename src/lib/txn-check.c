@@ -337,7 +337,7 @@ static int check_stage(void *context, const char *name)
 
 static int check_part(void *context, const char *name)
 {
-	static const char *const parts[] = {"format", "lock",       "log",
+	static const char *const parts[] = {"format", "config",     "lock",   "log",
 	                                    "stage",  ".gitignore", "history"};
 	const struct checking *check = context;
 	char path[PATH_MAX];

@@ -111,8 +111,8 @@ static void choose_in_directory(const struct past *past, const struct effect *fl
 	for (i = 0; i < past->count; i++) {
 		effect = pending(past, i);
 		if (effect->kind != EFFECT_NAMES && effect->node == flush->node)
-			chosen[i] = effect->kind != EFFECT_ATTRIBUTES ||
-			            flush->kind == EFFECT_FSYNC;
+			chosen[i] =
+			        effect->kind != EFFECT_ATTRIBUTES || flush->kind == EFFECT_FSYNC;
 	}
 	if (flush->kind == EFFECT_FSYNC) {
 		dirs[flush->node] = 1;
@@ -154,8 +154,8 @@ const struct effect *past_step(struct past *past)
 	} else if (effect_is_change(effect)) {
 		if (past->count == past->room) {
 			past->room = past->room * 2 + 64;
-			past->pending = need(
-			        realloc(past->pending, past->room * sizeof *past->pending));
+			past->pending =
+			        need(realloc(past->pending, past->room * sizeof *past->pending));
 		}
 		past->pending[past->count++] = past->at;
 	}
@@ -205,9 +205,9 @@ static void draw_journal(const struct past *past, struct styles *styles, unsigne
 
 	for (i = 0; i < past->count; i++)
 		count += (size_t)is_metadata(pending(past, i));
-	cut = styles->metadata == EVERYTHING  ? count
-	      : styles->metadata == NOTHING   ? 0
-	                                      : next_random(&styles->random) % (count + 1);
+	cut = styles->metadata == EVERYTHING ? count
+	      : styles->metadata == NOTHING  ? 0
+	                                     : next_random(&styles->random) % (count + 1);
 	for (i = 0, count = 0; i < past->count; i++)
 		if (is_metadata(pending(past, i)) && count++ < cut)
 			masks[i] = ALL_SECTORS;

@@ -200,6 +200,16 @@ static int is_unflushed(const struct promise *promise)
 	return 0;
 }
 
+static void print_recovery(const struct disk *disk, size_t end)
+{
+	printf("disk:\n");
+	view_print(stdout, disk);
+	printf("recovery, %zu effects:\n", end);
+	trace_print(stdout, &machine.trace);
+	printf("recovered:\n");
+	view_print(stdout, &machine.disk);
+}
+
 /* Recovers the disk; its trace is in the machine then, without what came behind. */
 static int recover(struct judge *judge, const struct promise *promise, const struct disk *disk,
                    unsigned boot, size_t *end)
@@ -211,11 +221,13 @@ static int recover(struct judge *judge, const struct promise *promise, const str
 	machine_boot(disk, boot);
 	rc = scan(judge, 0, &totals, "recovery");
 	*end = machine.trace.count;
+	if (judge->verbose)
+		print_recovery(disk, *end);
 	if (rc && totals.conflicts && is_unflushed(promise))
 		return 0;
 	if (rc)
 		return -1;
-	view_take(&view, &machine.disk);
+	view_take(&view, &machine.disk, promise->program->links);
 	if (view.residue)
 		return complain(judge, "%u names of ours are left", view.residue);
 	if (!holds(promise, &view))
@@ -333,8 +345,7 @@ void judge_program(struct judge *judge, const struct program *program)
 	past_begin(&past, &program->before, &program->trace, judge->order);
 	while (!judge->found && (effect = past_step(&past))) {
 		promise_pass(&promise, effect);
-		if (effect->kind != EFFECT_BIRTH &&
-		    (!judge->only || judge->only->point == past.at))
+		if (effect->kind != EFFECT_BIRTH && (!judge->only || judge->only->point == past.at))
 			judge_point(judge, &promise, &past);
 	}
 	past_end(&past);

@@ -39,6 +39,8 @@ struct judge {
 	unsigned second_every;
 	/* only this one; NULL: all */
 	const struct cut *only;
+	/* everything is told */
+	int verbose;
 	/* states that were seen are judged again */
 	int fresh;
 	struct counts *counts;

@@ -136,8 +136,8 @@ struct walk {
 static int follow_link(struct walk *walk, const char *link)
 {
 	char joined[sizeof walk->text];
-	int length = snprintf(joined, sizeof joined, "%s%s%s", link, *walk->rest ? "/" : "",
-	                      walk->rest);
+	int length =
+	        snprintf(joined, sizeof joined, "%s%s%s", link, *walk->rest ? "/" : "", walk->rest);
 
 	if (++walk->links > LINKS_MAX)
 		return -ELOOP;

@@ -55,8 +55,10 @@ static void choose(const struct options *options, uint64_t number, struct progra
 	program->family = options->family >= 0                ? (enum family)options->family
 	                  : number % (SAVES_PER_TXN + 1) == 0 ? FAMILY_TXN
 	                                                      : FAMILY_SAVE;
-	judge->order = options->order >= 0 ? (enum order)options->order
-	                                   : (enum order)(number / 4 % 2);
+	judge->order =
+	        options->order >= 0 ? (enum order)options->order : (enum order)(number / 4 % 2);
+	/* Where names come one by one a kept version may for once share its inode. */
+	program->links = program->family == FAMILY_TXN && judge->order == ORDER_JOURNAL;
 	program->without_steps = options->without_steps;
 	program->without_ops = options->without_ops;
 }
@@ -66,6 +68,8 @@ static int violates(struct program *program, struct judge *judge)
 	int found;
 
 	program_run(program);
+	if (judge->verbose)
+		trace_print(stdout, &program->trace);
 	judge_program(judge, program);
 	found = judge->found;
 	program_release(program);
@@ -121,7 +125,8 @@ static void tell(const struct options *options, uint64_t number, struct program 
 static void print_counts(const char *head, const struct counts *counts, double seconds)
 {
 	printf("%s%llu states in %.1f s (%.2f million a minute): %llu saves, %llu transactions; "
-	       "%llu of a crash inside recovery, %llu to be repaired; %llu drawn, at %llu points of "
+	       "%llu of a crash inside recovery, %llu to be repaired; %llu drawn, at %llu points "
+	       "of "
 	       "%llu programs; %llu violations\n",
 	       head, (unsigned long long)counts->states, seconds,
 	       (double)counts->states / seconds * 60 / 1e6,
@@ -144,6 +149,7 @@ static uint64_t run(const struct options *options, struct counts *counts)
 	uint64_t number = options->has_program ? options->program : 0;
 	unsigned reports = 0;
 
+	judge.verbose = options->verbose;
 	judge.only = options->has_cut ? &options->cut : NULL;
 	do {
 		choose(options, number, &program, &judge);
@@ -297,6 +303,9 @@ static void parse_one(struct options *options, int letter)
 	case 'P':
 		options->progress = 1;
 		break;
+	case 'v':
+		options->verbose = 1;
+		break;
 	case 'T':
 		options->tap = 1;
 		break;
@@ -307,19 +316,13 @@ static void parse_one(struct options *options, int letter)
 
 static void parse(struct options *options, int argc, char **argv)
 {
-	static const struct option words[] = {{"seed", 1, NULL, 's'},
-	                                      {"states", 1, NULL, 'n'},
-	                                      {"seconds", 1, NULL, 't'},
-	                                      {"family", 1, NULL, 'f'},
-	                                      {"order", 1, NULL, 'o'},
-	                                      {"program", 1, NULL, 'p'},
-	                                      {"without", 1, NULL, 'w'},
-	                                      {"cut", 1, NULL, 'c'},
-	                                      {"mutant", 1, NULL, 'm'},
-	                                      {"mutants", 0, NULL, 'M'},
-	                                      {"progress", 0, NULL, 'P'},
-	                                      {"tap", 0, NULL, 'T'},
-	                                      {NULL, 0, NULL, 0}};
+	static const struct option words[] = {
+	        {"seed", 1, NULL, 's'},    {"states", 1, NULL, 'n'},   {"seconds", 1, NULL, 't'},
+	        {"family", 1, NULL, 'f'},  {"order", 1, NULL, 'o'},    {"program", 1, NULL, 'p'},
+	        {"without", 1, NULL, 'w'}, {"cut", 1, NULL, 'c'},      {"mutant", 1, NULL, 'm'},
+	        {"mutants", 0, NULL, 'M'}, {"progress", 0, NULL, 'P'}, {"tap", 0, NULL, 'T'},
+	                                      {"verbose", 0, NULL, 'v'},
+	        {NULL, 0, NULL, 0}};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "", words, NULL)) != -1)

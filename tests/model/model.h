@@ -17,6 +17,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -132,8 +133,6 @@ struct names {
 struct effect {
 	enum effect_kind kind;
 	unsigned node;
-	/* the function that asked for the flush */
-	const char *site;
 	union {
 		struct node *birth;
 		struct {
@@ -153,6 +152,7 @@ struct trace {
 };
 
 void trace_clear(struct trace *trace);
+void trace_print(FILE *out, const struct trace *trace);
 struct effect *trace_add(struct trace *trace, enum effect_kind kind, unsigned node);
 /* mask: of sectors, for DATA */
 void effect_apply(struct disk *disk, const struct effect *effect, unsigned mask);

@@ -226,7 +226,7 @@ uint64_t node_face(struct node *node)
 		digest = mix(mix(digest, digest_of_name(at->xattrs[i].name)),
 		             lc_digest64(at->xattrs[i].value, at->xattrs[i].length));
 	if (S_ISREG(at->mode)) {
-		digest = mix(mix(digest, (uint64_t)node->size), node->nlink);
+		digest = mix(digest, (uint64_t)node->size);
 		for (i = 0; i < node->page_count; i++)
 			if (node->pages[i])
 				digest = mix(mix(digest, i), page_digest(node->pages[i]));

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-static const char *const paths[] = {"a", "b", "h", "l", "d", "d/c", "d/e", "d/e/x",
-                                    "n", "m", "m/o", "m/p", "d/q", "keep"};
+static const char *const paths[] = {"a",     "b", "h", "l",   "d",   "d/c", "d/e",
+                                    "d/e/x", "n", "m", "m/o", "m/p", "d/q", "keep"};
 
 struct act {
 	struct commit_txn *txn;
@@ -74,8 +74,7 @@ static int change_metadata(struct act *act)
 
 	if (roll(act->random, 2)) {
 		snprintf(text_of(act), TEXT_MAX, "chown %s %u", path, id);
-		return act->quiet ? 0
-		                  : commit_txn_chown(act->txn, path, id, (gid_t)-1, act->error);
+		return act->quiet ? 0 : commit_txn_chown(act->txn, path, id, (gid_t)-1, act->error);
 	}
 	snprintf(text_of(act), TEXT_MAX, "setxattr %s %u", path, id);
 	return act->quiet ? 0

@@ -218,7 +218,7 @@ static void run_step(struct program *program, unsigned number, uint64_t *random,
 		     number, error.text);
 	if (step->sync != COMMIT_SYNC_FULL || strstr(step->text[0], "backup 0") == NULL)
 		program->joint &= program->family == FAMILY_TXN;
-	view_take(&program->views[number + 1], &machine.disk);
+	view_take(&program->views[number + 1], &machine.disk, program->links);
 }
 
 static struct commit_store *open_store(void)
@@ -244,7 +244,7 @@ void program_run(struct program *program)
 	machine.syncs = roll(&random, 4) != 0;
 	machine.clones = (int)roll(&random, 2);
 	disk_copy(&program->before, &machine.disk);
-	view_take(&program->views[0], &machine.disk);
+	view_take(&program->views[0], &machine.disk, program->links);
 	if (program->family == FAMILY_TXN)
 		store = open_store();
 	for (i = 0; i < program->steps; i++)

@@ -32,7 +32,8 @@ struct view {
 	} at[PATHS_MAX];
 };
 
-void view_take(struct view *view, struct disk *disk);
+/* links: of how many names a file has, too, which a save of one may change for another */
+void view_take(struct view *view, struct disk *disk, int links);
 uint64_t view_find(const struct view *view, uint64_t path);
 void view_print(FILE *out, const struct disk *disk);
 
@@ -47,6 +48,8 @@ struct step {
 struct program {
 	enum family family;
 	uint64_t seed;
+	/* links are counted, see view_take */
+	int links;
 	/* bits of steps and, of a transaction, of operations that are left out */
 	unsigned without_steps, without_ops;
 	unsigned steps;

@@ -87,8 +87,10 @@ int lc_sys_create(int dirfd, const char *name, int flags, mode_t mode)
 
 int lc_sys_tmpfile(int dirfd, int flags, mode_t mode)
 {
-	return node_of(dirfd) ? file_open(node_born(S_IFREG | (mode & 07777 & ~(mode_t)UMASK), NULL), flags)
-	                      : -EBADF;
+	return node_of(dirfd)
+	               ? file_open(node_born(S_IFREG | (mode & 07777 & ~(mode_t)UMASK), NULL),
+	                           flags)
+	               : -EBADF;
 }
 
 int lc_sys_close(int fd)
@@ -291,8 +293,8 @@ int lc_sys_punch(int fd, off_t offset, off_t length)
 	for (; length > 0; length -= part, offset += part) {
 		part = PAGE_SIZE - offset % PAGE_SIZE;
 		part = part < length ? part : length;
-		write_page(number, (unsigned)(offset / PAGE_SIZE), (size_t)(offset % PAGE_SIZE), zeros,
-		           (size_t)part);
+		write_page(number, (unsigned)(offset / PAGE_SIZE), (size_t)(offset % PAGE_SIZE),
+		           zeros, (size_t)part);
 	}
 	return 0;
 }

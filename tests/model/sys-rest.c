@@ -234,7 +234,8 @@ ssize_t lc_sys_listxattr(int fd, char *list, size_t size)
 
 ssize_t lc_sys_getxattr(int fd, const char *name, void *value, size_t size)
 {
-	const struct xattr *found = node_of(fd) ? find_xattr(&look_at(node_of(fd))->at, name) : NULL;
+	const struct xattr *found =
+	        node_of(fd) ? find_xattr(&look_at(node_of(fd))->at, name) : NULL;
 
 	if (!found)
 		return -ENODATA;

@@ -4,6 +4,7 @@
 
 #include "model.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +38,6 @@ struct effect *trace_add(struct trace *trace, enum effect_kind kind, unsigned no
 	effect = &trace->items[trace->count++];
 	effect->kind = kind;
 	effect->node = node;
-	effect->site = NULL;
 	return effect;
 }
 
@@ -107,5 +107,35 @@ void effect_apply(struct disk *disk, const struct effect *effect, unsigned mask)
 		break;
 	default:
 		break;
+	}
+}
+
+static void print_names(FILE *out, const struct names *names)
+{
+	unsigned i;
+
+	for (i = 0; i < names->count; i++)
+		fprintf(out, " %u/%s=%u", names->set[i].dir, names->set[i].name,
+		        names->set[i].node);
+}
+
+/* Numbers are those of nodes; what view_print calls the inode is a hundred more. */
+void trace_print(FILE *out, const struct trace *trace)
+{
+	static const char *const words[] = {"born",  "data",      "extend", "truncate",
+	                                    "attr",  "names",     "fsync",  "fdatasync",
+	                                    "syncfs", "step begins", "step done"};
+	const struct effect *effect;
+	size_t i;
+
+	for (i = 0; i < trace->count; i++) {
+		effect = &trace->items[i];
+		fprintf(out, "  %zu %s %u", i + 1, words[effect->kind], effect->node);
+		if (effect->kind == EFFECT_NAMES)
+			print_names(out, &effect->u.names);
+		if (effect->kind == EFFECT_DATA)
+			fprintf(out, " page %u sectors %02x", effect->u.data.index,
+			        effect->u.data.mask);
+		fprintf(out, "\n");
 	}
 }

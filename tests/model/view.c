@@ -24,13 +24,13 @@ static void add(struct view *view, uint64_t path, uint64_t face)
 	view->digest = mix(mix(view->digest, path), face);
 }
 
-static void walk(struct view *view, struct disk *disk, unsigned number, uint64_t path)
+static void walk(struct view *view, struct disk *disk, unsigned number, uint64_t path, int links)
 {
 	struct node *node = disk->at[number];
 	const struct entry *entry;
 	unsigned i;
 
-	add(view, path, node_face(node));
+	add(view, path, node_face(node) + (S_ISREG(node->at.mode) && links ? node->nlink : 0));
 	for (i = 0; i < node->entry_count; i++) {
 		entry = &node->entries[i];
 		if (strcmp(entry->name, ".commit") == 0)
@@ -38,19 +38,19 @@ static void walk(struct view *view, struct disk *disk, unsigned number, uint64_t
 		if (strncmp(entry->name, ".commit", 7) == 0)
 			view->residue++;
 		else
-			walk(view, disk, entry->node,
-			     mix(path, (uint64_t)(uintptr_t)entry->name));
+			walk(view, disk, entry->node, mix(path, (uint64_t)(uintptr_t)entry->name),
+			     links);
 	}
 }
 
-void view_take(struct view *view, struct disk *disk)
+void view_take(struct view *view, struct disk *disk, int links)
 {
 	const unsigned top = node_find(disk->at[NODE_ROOT], intern(TREE + 1, strlen(TREE) - 1));
 
 	view->digest = 0;
 	view->count = view->residue = 0;
 	if (top)
-		walk(view, disk, top, 1);
+		walk(view, disk, top, 1, links);
 }
 
 /* 0: nothing there */
@@ -70,8 +70,8 @@ static void print(FILE *out, const struct disk *disk, unsigned number, const cha
 	char below[4096];
 	unsigned i;
 
-	fprintf(out, "  %s inode %lu mode %o links %u owner %u:%u size %ld face %016llx%s%s\n", path,
-	        (unsigned long)disk_inode(number), (unsigned)node->at.mode, node->nlink,
+	fprintf(out, "  %s inode %lu mode %o links %u owner %u:%u size %ld face %016llx%s%s\n",
+	        path, (unsigned long)disk_inode(number), (unsigned)node->at.mode, node->nlink,
 	        (unsigned)node->at.uid, (unsigned)node->at.gid, (long)node->size,
 	        (unsigned long long)node_face(node), node->link ? " -> " : "",
 	        node->link ? node->link : "");
