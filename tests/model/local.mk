@@ -29,7 +29,7 @@ tests_model_model_LDADD = src/lib/libcommit-fault.la
 # What the library asks of libc and not of sys
 tests_model_model_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=fdopendir,--wrap=readdir,--wrap=closedir,--wrap=realpath,--wrap=time \
-	-Wl,--wrap=geteuid,--wrap=getegid,--wrap=getgroups,--wrap=lc_log_create
+	-Wl,--wrap=geteuid,--wrap=getegid,--wrap=getgroups,--wrap=lc_log_create,--wrap=lc_log_open
 
 TESTS += tests/model/model.sh
 EXTRA_DIST += \

@@ -191,7 +191,7 @@ static int step(struct walk *walk, struct place *place)
 /* beneath: 1 with links, 2 without */
 int place_find(int dirfd, const char *path, int follow, int beneath, struct place *place)
 {
-	struct walk walk = {.follow = follow, .beneath = beneath};
+	struct walk walk;
 	int rc;
 
 	if (strlen(path) >= PATH_MAX)
@@ -202,6 +202,9 @@ int place_find(int dirfd, const char *path, int follow, int beneath, struct plac
 	if (path[0] == '\0')
 		return -ENOENT;
 	walk.top = walk.dir;
+	walk.follow = follow;
+	walk.beneath = beneath;
+	walk.links = 0;
 	strcpy(walk.text, path);
 	walk.rest = walk.text;
 	do

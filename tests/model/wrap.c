@@ -36,6 +36,10 @@ gid_t __wrap_getegid(void);
 int __wrap_getgroups(int size, gid_t list[]);
 int __wrap_lc_log_create(int dirfd, const struct lc_log_options *options);
 int __real_lc_log_create(int dirfd, const struct lc_log_options *options);
+int __wrap_lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log **log,
+                       struct lc_log_report *report);
+int __real_lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log **log,
+                       struct lc_log_report *report);
 
 /* A list of what is there now; what is removed meanwhile is read all the same. */
 DIR *__wrap_fdopendir(int fd)
@@ -126,11 +130,22 @@ int __wrap_getgroups(int size, gid_t list[])
 	return 0;
 }
 
-/* Recovery reads segments whole: with small ones there is more than one, and it is faster. */
+/* Recovery reads segments whole: of small ones there are more, and they are read sooner. */
+enum { SEGMENT_SIZE = 8 * 1024 };
+
 int __wrap_lc_log_create(int dirfd, const struct lc_log_options *options)
 {
 	struct lc_log_options small = *options;
 
-	small.segment_size = 16 * 1024;
+	small.segment_size = SEGMENT_SIZE;
 	return __real_lc_log_create(dirfd, &small);
+}
+
+int __wrap_lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log **log,
+                       struct lc_log_report *report)
+{
+	struct lc_log_options small = *options;
+
+	small.segment_size = SEGMENT_SIZE;
+	return __real_lc_log_open(dirfd, &small, log, report);
 }
