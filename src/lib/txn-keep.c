@@ -270,12 +270,17 @@ struct staying {
 	int dir;
 };
 
+int lc_keep_is_made(const char *name)
+{
+	return strcmp(name, "steps") == 0 || strncmp(name, COPY_PREFIX, strlen(COPY_PREFIX)) == 0;
+}
+
 static int stays(const struct staying *staying, const char *name)
 {
 	char copy[64];
 	struct stat st;
 
-	if (strcmp(name, "steps") == 0 || strncmp(name, COPY_PREFIX, strlen(COPY_PREFIX)) == 0)
+	if (lc_keep_is_made(name))
 		return 1;
 	if (strlen(name) >= 32 ||
 	    !bsearch(&name, staying->names, staying->count, sizeof(const char *), by_text))

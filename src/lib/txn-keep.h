@@ -97,6 +97,9 @@ struct lc_live *lc_relink_find(struct lc_live *live, size_t count, uint64_t inod
 int lc_relink_stage(int root, const struct lc_live *live, const struct lc_identity *before,
                     int stage, const char *name);
 
+/* What keeping makes in a stage beside the old versions: the list of steps, copies. */
+int lc_keep_is_made(const char *name);
+
 /* An old version of the directory dir becomes an object of the transaction's stage. */
 int lc_undo_copy(struct commit_txn *txn, int dir, const char *old, const char *name,
                  const struct stat *st);

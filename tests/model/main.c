@@ -46,7 +46,7 @@ static uint64_t seed_of(const struct options *options, uint64_t number)
 }
 
 /* Transactions are dearer to judge: one for so many saves. */
-enum { SAVES_PER_TXN = 3 };
+enum { SAVES_PER_TXN = 23 };
 
 static void choose(const struct options *options, uint64_t number, struct program *program,
                    struct judge *judge)
@@ -56,8 +56,8 @@ static void choose(const struct options *options, uint64_t number, struct progra
 	program->family = options->family >= 0                ? (enum family)options->family
 	                  : number % (SAVES_PER_TXN + 1) == 0 ? FAMILY_TXN
 	                                                      : FAMILY_SAVE;
-	judge->order =
-	        options->order >= 0 ? (enum order)options->order : (enum order)(number / 4 % 2);
+	judge->order = options->order >= 0 ? (enum order)options->order
+	                                   : (enum order)(number / (SAVES_PER_TXN + 1) % 2);
 	/* Where names come one by one a kept version may for once share its inode. */
 	program->links = program->family == FAMILY_TXN && judge->order == ORDER_JOURNAL;
 	program->without_steps = options->without_steps;
@@ -127,7 +127,8 @@ static void tell(const struct options *options, uint64_t number, struct program 
 
 static void print_counts(const char *head, const struct counts *counts, double seconds)
 {
-	printf("%s%llu states in %.1f s of one core (%.2f million a minute): %llu saves, %llu transactions; "
+	printf("%s%llu states in %.1f s of one core (%.2f million a minute): %llu saves, %llu "
+	       "transactions; "
 	       "%llu of a crash inside recovery, %llu to be repaired; %llu drawn, at %llu points "
 	       "of "
 	       "%llu programs; %llu violations\n",
@@ -324,8 +325,7 @@ static void parse(struct options *options, int argc, char **argv)
 	        {"family", 1, NULL, 'f'},  {"order", 1, NULL, 'o'},    {"program", 1, NULL, 'p'},
 	        {"without", 1, NULL, 'w'}, {"cut", 1, NULL, 'c'},      {"mutant", 1, NULL, 'm'},
 	        {"mutants", 0, NULL, 'M'}, {"progress", 0, NULL, 'P'}, {"tap", 0, NULL, 'T'},
-	                                      {"verbose", 0, NULL, 'v'},
-	        {NULL, 0, NULL, 0}};
+	        {"verbose", 0, NULL, 'v'}, {NULL, 0, NULL, 0}};
 	int letter;
 
 	while ((letter = getopt_long(argc, argv, "", words, NULL)) != -1)

@@ -122,8 +122,8 @@ static void print_names(FILE *out, const struct names *names)
 /* Numbers are those of nodes; what view_print calls the inode is a hundred more. */
 void trace_print(FILE *out, const struct trace *trace)
 {
-	static const char *const words[] = {"born",  "data",      "extend", "truncate",
-	                                    "attr",  "names",     "fsync",  "fdatasync",
+	static const char *const words[] = {"born",   "data",        "extend",   "truncate",
+	                                    "attr",   "names",       "fsync",    "fdatasync",
 	                                    "syncfs", "step begins", "step done"};
 	const struct effect *effect;
 	size_t i;
