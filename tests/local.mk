@@ -303,6 +303,7 @@ BATS_LOG_COMPILER = $(SHELL) $(top_srcdir)/tests/tap/bats.sh
 include tests/bench/local.mk
 include tests/fuzz/local.mk
 include tests/crash/local.mk
+include tests/model/local.mk
 
 EXTRA_DIST += \
 	$(lint_tests) \

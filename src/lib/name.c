@@ -32,15 +32,23 @@ static uint32_t read_boot_digest(void)
 }
 
 /* A boot outlasts a process, so one look is enough. */
+static _Atomic uint32_t known;
+
 uint32_t lc_name_boot(void)
 {
-	static _Atomic uint32_t known;
 	uint32_t digest = known;
 
 	if (digest == 0)
 		known = digest = read_boot_digest();
 	return digest;
 }
+
+#ifdef LC_FAULT
+void lc_name_forget_boot(void)
+{
+	known = 0;
+}
+#endif
 
 static uint64_t digest_of(const struct lc_name *name, ino_t dir, uint64_t more)
 {

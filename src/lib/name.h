@@ -63,4 +63,9 @@ int lc_name_this_boot(const struct lc_name *name);
 /* A digest of the boot id, 0 where it cannot be known. */
 uint32_t lc_name_boot(void);
 
+#ifdef LC_FAULT
+/* For tests that boot a model of a machine without ending the process. */
+void lc_name_forget_boot(void);
+#endif
+
 #endif

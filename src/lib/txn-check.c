@@ -243,6 +243,8 @@ struct strays {
 	const struct checking *check;
 	const char *stage;
 	const struct places *places;
+	/* publishing may have begun, and with it history */
+	int committed;
 };
 
 static int check_object(void *context, const char *name)
@@ -256,7 +258,7 @@ static int check_object(void *context, const char *name)
 	for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (strcmp(name, parts[i]) == 0)
 			return 0;
-	if (lc_keep_is_part(name))
+	if (strays->committed && lc_keep_is_made(name))
 		return 0;
 	snprintf(path, sizeof path, "%s/%s", strays->stage, name);
 	if (!has_place(strays->places, path))
@@ -266,9 +268,9 @@ static int check_object(void *context, const char *name)
 
 /* 4: nothing lies in a stage that nobody refers to. */
 static int check_objects(const struct checking *check, const char *stage, int dir,
-                         struct places *places)
+                         struct places *places, int committed)
 {
-	struct strays strays = {check, stage, places};
+	struct strays strays = {check, stage, places, committed};
 
 	if (places->count > 0)
 		qsort(places->items, places->count, sizeof(char *), by_name);
@@ -289,7 +291,7 @@ static int check_open(const struct checking *check, const char *stage, const cha
 	rc = lc_sys_lock_shared(ops) == -EWOULDBLOCK ? 0
 	                                             : load_operations(check, stage, ops, &places);
 	if (!rc && lc_sys_lock_shared(ops) != -EWOULDBLOCK)
-		rc = check_objects(check, stage, dir, &places);
+		rc = check_objects(check, stage, dir, &places, 0);
 	places_release(&places);
 	lc_sys_drop(&ops);
 	return rc;
@@ -310,7 +312,7 @@ static int check_logged(const struct checking *check, const struct lc_logged *lo
 	if (!rc && by)
 		rc = collect_steps(by, &places);
 	if (!rc)
-		rc = check_objects(check, stage, dir, &places);
+		rc = check_objects(check, stage, dir, &places, 1);
 	places_release(&places);
 	return rc;
 }

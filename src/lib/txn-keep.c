@@ -54,11 +54,6 @@ const char *lc_keep_name(const struct lc_change *change, const char *id)
 	return name + prefix + 1 + length + 1;
 }
 
-int lc_keep_is_part(const char *name)
-{
-	return strcmp(name, "steps") == 0 || strncmp(name, COPY_PREFIX, strlen(COPY_PREFIX)) == 0;
-}
-
 void lc_keep_copy_name(const char *name, char copy[64])
 {
 	snprintf(copy, 64, COPY_PREFIX "%s", name);
@@ -275,12 +270,17 @@ struct staying {
 	int dir;
 };
 
+int lc_keep_is_made(const char *name)
+{
+	return strcmp(name, "steps") == 0 || strncmp(name, COPY_PREFIX, strlen(COPY_PREFIX)) == 0;
+}
+
 static int stays(const struct staying *staying, const char *name)
 {
 	char copy[64];
 	struct stat st;
 
-	if (lc_keep_is_part(name))
+	if (lc_keep_is_made(name))
 		return 1;
 	if (strlen(name) >= 32 ||
 	    !bsearch(&name, staying->names, staying->count, sizeof(const char *), by_text))

@@ -62,8 +62,6 @@ int lc_steps_read(int dir, uint64_t number, struct commit_txn_info *info,
 const char *lc_keep_name(const struct lc_change *change, const char *id);
 /* The name of the copy that stands for that name, if there is one. */
 void lc_keep_copy_name(const char *name, char copy[64]);
-/* The name is one that keeping gives in a stage: the list of steps, a copy. 1 or 0. */
-int lc_keep_is_part(const char *name);
 /* An open file gets content, metadata and times of another. */
 int lc_keep_copy(int from, int to, const char *path, const struct commit_store *store);
 
@@ -96,6 +94,9 @@ struct lc_live *lc_relink_find(struct lc_live *live, size_t count, uint64_t inod
 /* Links it into the stage, if it is what it was: else -ESTALE, -ENOENT, or another. */
 int lc_relink_stage(int root, const struct lc_live *live, const struct lc_identity *before,
                     int stage, const char *name);
+
+/* What keeping makes in a stage beside the old versions: the list of steps, copies. */
+int lc_keep_is_made(const char *name);
 
 /* An old version of the directory dir becomes an object of the transaction's stage. */
 int lc_undo_copy(struct commit_txn *txn, int dir, const char *old, const char *name,

@@ -54,6 +54,8 @@ static int copy_open(const struct source *source, const char *old, const char *n
 		rc = lc_keep_copy(from, to, old, source->txn->store);
 	if (!rc && is_directory)
 		rc = copy_default_acl(from, to);
+	if (!rc && lc_txn_needs_flush(source->txn, source->txn->home))
+		rc = lc_sys_fsync(to);
 	lc_sys_drop(&to);
 	lc_sys_drop(&from);
 	return rc;

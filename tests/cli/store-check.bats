@@ -37,6 +37,7 @@ flip() {
 @test "nothing to say of a new store, of one in use, of one after a crash, of none" {
 	gives 0 commit-recover --check root
 	prints ''
+	# history that is kept makes one file more
 	gives 0 commit-txn init -C root --keep=3
 	gives 0 commit-recover --check root
 	prints ''
