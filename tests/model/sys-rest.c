@@ -147,6 +147,11 @@ int lc_sys_fchmod(int fd, mode_t mode)
 	return node_of(fd) ? set_mode(node_of(fd), mode) : -EBADF;
 }
 
+int lc_sys_chmod_found(int fd, mode_t mode)
+{
+	return lc_sys_fchmod(fd, mode);
+}
+
 int lc_sys_chmod(int dirfd, const char *name, mode_t mode)
 {
 	unsigned number;
