@@ -285,6 +285,16 @@ int lc_publish_set(int fd, const struct lc_change *c)
 	return rc;
 }
 
+/* A link cannot be opened to be flushed: all is, where that is not done anyway. */
+static int set_link_owner(struct lc_ends *ends, const struct lc_change *c, int dir,
+                          const char *name)
+{
+	const struct lc_mount *mount = lc_mounts_find(&ends->mounts, c->path);
+	int rc = lc_sys_lchown(dir, name, c->uid, c->gid);
+
+	return rc || mount->traits.syncs ? rc : lc_sys_syncfs(mount->fd);
+}
+
 static int set_meta(struct lc_ends *ends, const struct lc_change *c)
 {
 	struct lc_identity now;
@@ -304,7 +314,7 @@ static int set_meta(struct lc_ends *ends, const struct lc_change *c)
 	if (dir < 0)
 		return dir;
 	if (S_ISLNK(now.mode))
-		return lc_sys_lchown(dir, name, c->uid, c->gid);
+		return set_link_owner(ends, c, dir, name);
 	fd = lc_sys_open(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return fd;
