@@ -438,17 +438,24 @@ int lc_inplace_examine(struct lc_inplace_case *found)
 	return rc;
 }
 
+static int flush_home(const struct lc_inplace_case *found)
+{
+	int rc = lc_dir_flush(found->home, found->target);
+
+	return rc == -EINVAL || rc == -EOPNOTSUPP ? 0 : rc;
+}
+
 int lc_inplace_replay(struct lc_inplace_case *found)
 {
-	int rc = lc_inplace_apply(found->fd, &found->journal, found->target, 1);
+	/* Whoever named the journal may have been killed before he had flushed the name. */
+	int rc = flush_home(found);
 
 	if (!rc)
+		rc = lc_inplace_apply(found->fd, &found->journal, found->target, 1);
+	if (!rc)
 		rc = lc_sys_unlink(found->home->fd, found->name);
-	if (rc)
-		return rc;
 	/* Were the journal to come back, it would be replayed over later edits. */
-	rc = lc_dir_flush(found->home, found->target);
-	return rc == -EINVAL || rc == -EOPNOTSUPP ? 0 : rc;
+	return rc ? rc : flush_home(found);
 }
 
 void lc_inplace_case_release(struct lc_inplace_case *found)

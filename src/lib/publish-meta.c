@@ -89,8 +89,18 @@ int lc_publish_set_at(int dir, const char *name, const struct lc_change *c, int 
 	return rc;
 }
 
+/* A link cannot be opened to be flushed: all is, where that is not done anyway. */
+static int set_link_owner(const struct lc_mount *mount, const struct lc_change *c, int dir,
+                          const char *name)
+{
+	int rc = lc_sys_lchown(dir, name, c->uid, c->gid);
+
+	return rc || mount->traits.syncs ? rc : lc_sys_syncfs(mount->fd);
+}
+
 int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c)
 {
+	const struct lc_mount *mount;
 	struct lc_identity now;
 	const char *name;
 	int dir;
@@ -107,9 +117,9 @@ int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c)
 	dir = lc_mounts_parent(&ends->mounts, &ends->paths, c->path, &name);
 	if (dir < 0)
 		return dir;
+	mount = lc_mounts_find(&ends->mounts, c->path);
 	if (S_ISLNK(now.mode))
-		return lc_sys_lchown(dir, name, c->uid, c->gid);
+		return set_link_owner(mount, c, dir, name);
 	/* What syncfs does not do for all of them later is done while it is open. */
-	return lc_publish_set_at(dir, name, c,
-	                         !lc_mounts_find(&ends->mounts, c->path)->traits.syncs);
+	return lc_publish_set_at(dir, name, c, !mount->traits.syncs);
 }

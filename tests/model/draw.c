@@ -341,3 +341,26 @@ unsigned past_draws(const struct past *past, unsigned most)
 		return 5;
 	return past->count * 3 + 5 < most ? (unsigned)past->count * 3 + 5 : most;
 }
+
+void past_volatile(const struct past *past, struct disk *disk)
+{
+	size_t i;
+
+	disk_copy(disk, &past->disk);
+	for (i = 0; i < past->count; i++)
+		effect_apply(disk, pending(past, i), ALL_SECTORS);
+	disk_settle(disk);
+}
+
+void past_hand_over(const struct past *past, struct trace *trace)
+{
+	struct effect *effect;
+	size_t i;
+
+	for (i = 0; i < past->count; i++) {
+		effect = trace_add(trace, pending(past, i)->kind, 0);
+		*effect = *pending(past, i);
+		if (effect->kind == EFFECT_DATA)
+			page_hold(effect->u.data.page);
+	}
+}

@@ -45,4 +45,8 @@ void past_end(struct past *past);
 uint64_t past_draw(const struct past *past, uint64_t seed, unsigned number, struct disk *disk);
 unsigned past_draws(const struct past *past, unsigned most);
 
+/* The disk with all that is pending, as processes see it, and the pending effects. */
+void past_volatile(const struct past *past, struct disk *disk);
+void past_hand_over(const struct past *past, struct trace *trace);
+
 #endif

@@ -69,6 +69,13 @@ static int is_touched(const struct program *program, unsigned step, uint64_t pat
 	return view_find(&program->views[step], path) != view_find(&program->views[step + 1], path);
 }
 
+/* Also if what was written is what was there. */
+static int is_written(const struct program *program, unsigned step, uint64_t path)
+{
+	return view_version(&program->views[step], path) !=
+	       view_version(&program->views[step + 1], path);
+}
+
 /*
  * Each path for itself: from what was last acknowledged as durable on, any version.
  * What was not flushed may be anything.
@@ -85,7 +92,7 @@ static int is_allowed(const struct promise *promise, uint64_t path, uint64_t fac
 		if (view_find(&program->views[i], path) == face)
 			return 1;
 		if (i < promise->begun && program->step[i].sync == COMMIT_SYNC_NONE &&
-		    is_touched(program, i, path))
+		    is_written(program, i, path))
 			return 1;
 	}
 	return 0;
@@ -212,13 +219,15 @@ static void print_recovery(const struct disk *disk, size_t end)
 
 /* Recovers the disk; its trace is in the machine then, without what came behind. */
 static int recover(struct judge *judge, const struct promise *promise, const struct disk *disk,
-                   unsigned boot, size_t *end)
+                   unsigned boot, const struct past *killed, size_t *end)
 {
 	struct commit_recover_totals totals;
 	struct view view;
 	int rc;
 
 	machine_boot(disk, boot);
+	if (killed)
+		past_hand_over(killed, &machine.trace);
 	rc = scan(judge, 0, &totals, "recovery");
 	*end = machine.trace.count;
 	if (judge->verbose)
@@ -260,7 +269,7 @@ static void judge_second(struct judge *judge, const struct promise *promise, str
 		judge->counts->states++;
 		judge->counts->second++;
 		judge->counts->family[promise->program->family]++;
-		if (recover(judge, promise, &disk, 4, &end) != 0)
+		if (recover(judge, promise, &disk, 4, NULL, &end) != 0)
 			violated(judge, cut);
 	}
 	disk_release(&disk);
@@ -268,7 +277,7 @@ static void judge_second(struct judge *judge, const struct promise *promise, str
 
 /* The power goes again, at each call of a recovery. */
 static void judge_recovery(struct judge *judge, const struct promise *promise,
-                           const struct disk *disk, struct cut cut, size_t end)
+                           const struct disk *disk, struct cut cut, size_t begin, size_t end)
 {
 	struct trace trace = machine.trace;
 	const size_t all = trace.count;
@@ -281,6 +290,8 @@ static void judge_recovery(struct judge *judge, const struct promise *promise,
 	past_begin(&past, disk, &trace, judge->order);
 	cut.is_second = 1;
 	while (!judge->found && (effect = past_step(&past))) {
+		if (past.at <= begin)
+			continue;
 		cut.second_point = past.at;
 		most = past_draws(&past, judge->second_draws);
 		for (cut.second_draw = 0; cut.second_draw < most; cut.second_draw++)
@@ -301,7 +312,7 @@ static void judge_disk(struct judge *judge, const struct promise *promise, const
 
 	judge->counts->states++;
 	judge->counts->family[promise->program->family]++;
-	if (recover(judge, promise, disk, 3, &end) != 0) {
+	if (recover(judge, promise, disk, 3, NULL, &end) != 0) {
 		if (!judge->only || !judge->only->is_second)
 			violated(judge, cut);
 		return;
@@ -311,7 +322,27 @@ static void judge_disk(struct judge *judge, const struct promise *promise, const
 	judge->counts->repairs++;
 	if (judge->only ? judge->only->is_second
 	                : judge->second_every && judge->counts->repairs % judge->second_every == 0)
-		judge_recovery(judge, promise, disk, *cut, end);
+		judge_recovery(judge, promise, disk, *cut, 0, end);
+}
+
+/*
+ * The process dies and the kernel lives on: recovery sees what no flush has
+ * seen. Then the power goes.
+ */
+static void judge_killed(struct judge *judge, const struct promise *promise,
+                         const struct past *past)
+{
+	const struct cut cut = {.point = past->at, .draw = DRAW_KILLED};
+	struct disk disk;
+	size_t end;
+
+	past_volatile(past, &disk);
+	judge->counts->kills++;
+	if (recover(judge, promise, &disk, 2, past, &end) != 0)
+		violated(judge, &cut);
+	else
+		judge_recovery(judge, promise, &past->disk, cut, past->count, end);
+	disk_release(&disk);
 }
 
 static void judge_point(struct judge *judge, const struct promise *promise, const struct past *past)
@@ -331,6 +362,9 @@ static void judge_point(struct judge *judge, const struct promise *promise, cons
 			judge_disk(judge, promise, &cut, &disk);
 		disk_release(&disk);
 	}
+	if (!judge->found && (judge->only ? judge->only->draw == DRAW_KILLED
+	                                  : judge->counts->points % judge->kill_every == 0))
+		judge_killed(judge, promise, past);
 }
 
 void judge_program(struct judge *judge, const struct program *program)

@@ -16,12 +16,15 @@ struct counts {
 	uint64_t drawn;   /* disks drawn from a program's trace, or a recovery's */
 	uint64_t states;  /* of these, not seen before: judged */
 	uint64_t second;  /* of the states, those of a crash inside recovery */
+	uint64_t kills;   /* processes that died, and the kernel lived on */
 	uint64_t repairs; /* states in which recovery had something to do */
 	uint64_t family[FAMILIES];
 	uint64_t violations;
 };
 
 /* One crash: after that many effects, that draw; and in the recovery of it another. */
+enum { DRAW_KILLED = 1000 };
+
 struct cut {
 	size_t point;
 	unsigned draw;
@@ -37,6 +40,7 @@ struct judge {
 	unsigned draws;        /* at each point, at most */
 	unsigned second_draws; /* at each point inside recovery; every second_every-th state */
 	unsigned second_every;
+	unsigned kill_every; /* points at which the process is killed, too */
 	/* only this one; NULL: all */
 	const struct cut *only;
 	/* everything is told */

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define LLU(n) ((unsigned long long)(n))
+
 struct options {
 	uint64_t seed, states;
 	double seconds;
@@ -125,20 +127,28 @@ static void tell(const struct options *options, uint64_t number, struct program 
 	fflush(stdout);
 }
 
-static void print_counts(const char *head, const struct counts *counts, double seconds)
+static void print_counts(const struct counts *counts, double seconds)
 {
-	printf("%s%llu states in %.1f s of one core (%.2f million a minute): %llu saves, %llu "
-	       "transactions; "
-	       "%llu of a crash inside recovery, %llu to be repaired; %llu drawn, at %llu points "
-	       "of "
-	       "%llu programs; %llu violations\n",
-	       head, (unsigned long long)counts->states, seconds,
-	       (double)counts->states / seconds * 60 / 1e6,
-	       (unsigned long long)counts->family[FAMILY_SAVE],
-	       (unsigned long long)counts->family[FAMILY_TXN], (unsigned long long)counts->second,
-	       (unsigned long long)counts->repairs, (unsigned long long)counts->drawn,
-	       (unsigned long long)counts->points, (unsigned long long)counts->programs,
-	       (unsigned long long)counts->violations);
+	const struct {
+		const char *what;
+		uint64_t count;
+	} lines[] = {
+	        {"of saves", counts->family[FAMILY_SAVE]},
+	        {"of transactions", counts->family[FAMILY_TXN]},
+	        {"of a crash inside recovery", counts->second},
+	        {"drawn", counts->drawn},
+	        {"crash points", counts->points},
+	        {"processes killed", counts->kills},
+	        {"programs", counts->programs},
+	        {"violations", counts->violations},
+	};
+	size_t i;
+
+	printf("# %llu states in %.1f s of one core, %.2f million a minute", LLU(counts->states),
+	       seconds, (double)counts->states / seconds * 60 / 1e6);
+	for (i = 0; i < sizeof lines / sizeof *lines; i++)
+		printf("%s %llu %s", i ? "," : ":", LLU(lines[i].count), lines[i].what);
+	printf("\n");
 	fflush(stdout);
 }
 
@@ -146,7 +156,11 @@ enum { REPORTS_MAX = 10, PROGRESS_S = 10 };
 
 static uint64_t run(const struct options *options, struct counts *counts)
 {
-	struct judge judge = {.draws = 16, .second_draws = 6, .second_every = 7, .counts = counts};
+	struct judge judge = {.draws = 16,
+	                      .second_draws = 6,
+	                      .second_every = 7,
+	                      .kill_every = 20,
+	                      .counts = counts};
 	static struct program program;
 	const double start = now();
 	double next = start + PROGRESS_S;
@@ -163,7 +177,7 @@ static uint64_t run(const struct options *options, struct counts *counts)
 			tell(options, number, &program, &judge);
 		}
 		if (options->progress && now() > next) {
-			print_counts("# ", counts, now() - start);
+			print_counts(counts, now() - start);
 			next = now() + PROGRESS_S;
 		}
 		number++;
@@ -171,7 +185,7 @@ static uint64_t run(const struct options *options, struct counts *counts)
 	         now() - start < options->seconds && reports < REPORTS_MAX &&
 	         !(options->mutants && reports));
 	if (!options->mutants)
-		print_counts("# ", counts, now() - start);
+		print_counts(counts, now() - start);
 	return counts->violations;
 }
 

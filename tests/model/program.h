@@ -29,12 +29,15 @@ struct view {
 	unsigned residue;
 	struct {
 		uint64_t path, face;
+		/* another one after each change, also one that leaves all as it was */
+		uint64_t version;
 	} at[PATHS_MAX];
 };
 
 /* links: of how many names a file has, too, which a save of one may change for another */
 void view_take(struct view *view, struct disk *disk, int links);
 uint64_t view_find(const struct view *view, uint64_t path);
+uint64_t view_version(const struct view *view, uint64_t path);
 void view_print(FILE *out, const struct disk *disk);
 
 struct step {

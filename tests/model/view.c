@@ -15,11 +15,12 @@ static uint64_t mix(uint64_t digest, uint64_t word)
 	return digest ^ digest >> 32;
 }
 
-static void add(struct view *view, uint64_t path, uint64_t face)
+static void add(struct view *view, uint64_t path, uint64_t face, uint64_t version)
 {
 	if (view->count == PATHS_MAX)
 		errx(1, "more than %d paths", PATHS_MAX);
 	view->at[view->count].path = path;
+	view->at[view->count].version = version;
 	view->at[view->count++].face = face;
 	view->digest = mix(mix(view->digest, path), face);
 }
@@ -30,7 +31,8 @@ static void walk(struct view *view, struct disk *disk, unsigned number, uint64_t
 	const struct entry *entry;
 	unsigned i;
 
-	add(view, path, node_face(node) + (S_ISREG(node->at.mode) && links ? node->nlink : 0));
+	add(view, path, node_face(node) + (S_ISREG(node->at.mode) && links ? node->nlink : 0),
+	    mix(number, (uint64_t)node->ctime.tv_nsec));
 	for (i = 0; i < node->entry_count; i++) {
 		entry = &node->entries[i];
 		if (strcmp(entry->name, ".commit") == 0)
@@ -61,6 +63,16 @@ uint64_t view_find(const struct view *view, uint64_t path)
 	for (i = 0; i < view->count; i++)
 		if (view->at[i].path == path)
 			return view->at[i].face;
+	return 0;
+}
+
+uint64_t view_version(const struct view *view, uint64_t path)
+{
+	unsigned i;
+
+	for (i = 0; i < view->count; i++)
+		if (view->at[i].path == path)
+			return view->at[i].version;
 	return 0;
 }
 
