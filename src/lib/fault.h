@@ -29,7 +29,8 @@
  *     COMMIT_CRASH_MUTANT=skip:FUNCTION[:N]    flushes that FUNCTION asks for, or
  *                                              the Nth of them in a process
  *     COMMIT_CRASH_MUTANT=late:FUNCTION[:N]    they come after the next rename
- *     COMMIT_CRASH_MUTANT=blind:CHECK          a digest is not looked at
+ *     COMMIT_CRASH_MUTANT=blind:CHECK          a digest is not looked at: record, commit,
+ *                                              journal, or log: the first two
  *     COMMIT_CRASH_NOISE=FILE                  somebody flushes that file of his after
  *                                              each change of a name
  *     COMMIT_CRASH_SITES=FILE                  gets a line for each flush: FUNCTION

@@ -32,7 +32,8 @@ int is_wanted(const char *list, const char *name)
 uint64_t seed_of(const struct settings *s, const struct job *job)
 {
 	return XXH3_64bits_withSeed(job->workload->name, strlen(job->workload->name), s->seed) ^
-	       XXH3_64bits_withSeed(job->fs->name, strlen(job->fs->name), s->seed + 1 + (uint64_t)job->noise);
+	       XXH3_64bits_withSeed(job->fs->name, strlen(job->fs->name),
+	                            s->seed + 1 + (uint64_t)job->noise);
 }
 
 /* With a star: in the midst of the noise of others. */

@@ -29,17 +29,25 @@ static void apply_part(struct canvas *canvas, const struct request *request, uin
 		image_write(&canvas->image, request->offset + from, request->data + from, length);
 }
 
-static void apply(struct canvas *canvas, const struct request *request, int32_t sectors)
+static void apply(struct canvas *canvas, const struct request *request)
 {
-	uint64_t length = request->length;
-	uint64_t part = (uint64_t)(sectors < 0 ? -sectors : sectors) * SECTOR;
+	apply_part(canvas, request, 0, request->length);
+}
 
-	if (sectors == 0 || part >= length)
-		apply_part(canvas, request, 0, length);
-	else if (sectors > 0)
+static void apply_torn(struct canvas *canvas, const struct request *request,
+                       const struct choice *choice)
+{
+	uint64_t length = request->length, sectors = (uint64_t)llabs(choice->sectors);
+	uint64_t part = sectors * SECTOR < length ? sectors * SECTOR : length;
+
+	if (choice->hole) {
+		apply_part(canvas, request, 0, part - SECTOR);
+		apply_part(canvas, request, part, length - part);
+	} else if (choice->sectors > 0) {
 		apply_part(canvas, request, 0, part);
-	else
+	} else {
 		apply_part(canvas, request, length - part, part);
+	}
 }
 
 static int by_number(const void *a, const void *b)
@@ -53,7 +61,8 @@ static void add_blocks(struct canvas *canvas, const struct request *request, siz
 {
 	uint64_t block = request->offset / BLOCK;
 
-	for (; request->length && block <= (request->offset + request->length - 1) / BLOCK; block++) {
+	for (; request->length && block <= (request->offset + request->length - 1) / BLOCK;
+	     block++) {
 		/* Zeros over zeros change nothing; discards are long. */
 		if (request->type == REQUEST_ZERO && !canvas->image.used[block])
 			continue;
@@ -120,7 +129,8 @@ void canvas_begin(struct canvas *canvas, const struct recording *recording)
 	image_new(&canvas->image, base->size);
 	for (block = 0; block < base->size / BLOCK; block++)
 		if (base->used[block])
-			image_write(&canvas->image, block * BLOCK, base->bytes + block * BLOCK, BLOCK);
+			image_write(&canvas->image, block * BLOCK, base->bytes + block * BLOCK,
+			            BLOCK);
 	look_at_epoch(canvas);
 }
 
@@ -149,7 +159,7 @@ static void finish_epoch(struct canvas *canvas)
 	size_t i;
 
 	for (i = 0; i < epoch->count; i++)
-		apply(canvas, &canvas->recording->requests[epoch->first + i], 0);
+		apply(canvas, &canvas->recording->requests[epoch->first + i]);
 	canvas->hash = hash_now(canvas);
 	canvas->epoch++;
 	look_at_epoch(canvas);
@@ -166,6 +176,7 @@ static void go_back(struct canvas *canvas)
 uint64_t canvas_lay(struct canvas *canvas, const struct choice *choice)
 {
 	const struct epoch *epoch;
+	const struct request *request;
 	size_t i;
 
 	if (choice->epoch < canvas->epoch)
@@ -173,10 +184,13 @@ uint64_t canvas_lay(struct canvas *canvas, const struct choice *choice)
 	while (canvas->epoch < choice->epoch)
 		finish_epoch(canvas);
 	epoch = &canvas->recording->epochs[canvas->epoch];
-	for (i = 0; i < epoch->count; i++)
-		if (choice_has(choice, i))
-			apply(canvas, &canvas->recording->requests[epoch->first + i],
-			      choice->torn == (int32_t)i ? choice->sectors : 0);
+	for (i = 0; i < epoch->count; i++) {
+		request = &canvas->recording->requests[epoch->first + i];
+		if (choice_has(choice, i) && choice->torn == (int32_t)i)
+			apply_torn(canvas, request, choice);
+		else if (choice_has(choice, i))
+			apply(canvas, request);
+	}
 	return hash_now(canvas);
 }
 

@@ -4,7 +4,7 @@
  *
  * `12/0-5.7/7:3` says: all epochs before 12, of epoch 12 the writes 0 to 5 and
  * 7, of which write 7 is torn: its first three sectors arrived (`7:-3`: its last
- * three). `12/-` is none of epoch 12.
+ * three; `7:3x`: all but the third). `12/-` is none of epoch 12.
  */
 #define _GNU_SOURCE
 #include "crash.h"
@@ -141,8 +141,16 @@ static void tear(struct walk *walk, struct choice *choice, const struct epoch *e
 	include(choice, i);
 	choice->torn = (int32_t)i;
 	choice->sectors = (int32_t)(1 + below(&walk->random, (size_t)sectors - 1));
-	if (random_next(&walk->random) % 3 == 0)
+	switch (random_next(&walk->random) % 4) {
+	case 0:
 		choice->sectors = -choice->sectors;
+		break;
+	case 1:
+		choice->hole = 1;
+		break;
+	default:
+		break;
+	}
 }
 
 void walk_next(struct walk *walk, struct choice *choice)
@@ -177,13 +185,15 @@ void choice_print(const struct recording *recording, const struct choice *choice
 			continue;
 		while (i + 1 < count && choice_has(choice, i + 1))
 			i++;
-		used += (size_t)snprintf(text + used, size - used, from == i ? "%s%zu" : "%s%zu-%zu",
-		                         any++ ? "." : "", from, i);
+		used += (size_t)snprintf(text + used, size - used,
+		                         from == i ? "%s%zu" : "%s%zu-%zu", any++ ? "." : "", from,
+		                         i);
 	}
 	if (used < size && !any)
 		used += (size_t)snprintf(text + used, size - used, "-");
 	if (used < size && choice->torn >= 0)
-		snprintf(text + used, size - used, "/%d:%d", choice->torn, choice->sectors);
+		snprintf(text + used, size - used, "/%d:%d%s", choice->torn, choice->sectors,
+		         choice->hole ? "x" : "");
 }
 
 int choice_parse(const struct recording *recording, const char *text, struct choice *choice)
@@ -214,5 +224,6 @@ int choice_parse(const struct recording *recording, const char *text, struct cho
 	}
 	if (*at == '/' && sscanf(at + 1, "%d:%d", &choice->torn, &choice->sectors) != 2)
 		return -1;
+	choice->hole = strchr(at, 'x') != NULL;
 	return 0;
 }

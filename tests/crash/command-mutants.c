@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { MUTANTS_MAX = 200, WORKLOADS_MAX = 64, SPEC_SIZE = 90 };
+enum { MUTANTS_MAX = 200, WORKLOADS_MAX = 64, SPEC_SIZE = 90, SITES_MAX = 40, SITE_SIZE = 64 };
 
 struct mutant {
 	char spec[SPEC_SIZE];
@@ -35,9 +35,16 @@ struct mutant {
 	char excuse[WHY_SIZE];
 };
 
+/* Functions that were seen to ask for a flush. */
+struct sites {
+	int count;
+	char names[SITES_MAX][SITE_SIZE];
+};
+
 struct pool {
 	int count;
 	struct mutant list[MUTANTS_MAX];
+	struct sites sites[WORKLOADS_MAX];
 };
 
 static struct pool *pool;
@@ -45,8 +52,8 @@ static struct workload const *workloads[WORKLOADS_MAX];
 static int workload_count;
 
 /* The likeliest to show something first. */
-static const char *const fs_order[] = {"xfs", "ext4-writeback", "btrfs", "ext4", "ext4-journal",
-                                       "ext4-nojournal"};
+static const char *const fs_order[] = {"xfs",  "ext4-writeback", "btrfs",
+                                       "ext4", "ext4-journal",   "ext4-nojournal"};
 
 static void collect_workloads(const struct settings *s)
 {
@@ -82,50 +89,69 @@ static void add_mutant(const char *what, const char *where, int workload)
 
 /* Flushes that come right before a rename, and could come after it. */
 static const char *const before_renames[] = {"lc_stage_flush", "stage_flush"};
-static const char *const checks[] = {"record", "commit", "journal"};
+static const char *const checks[] = {"record", "commit", "log", "journal"};
 
-static void take_sites(const char *path, int workload)
+static void note_site(struct sites *sites, const char *name)
+{
+	int i;
+
+	for (i = 0; i < sites->count; i++)
+		if (strcmp(sites->names[i], name) == 0)
+			return;
+	if (sites->count == SITES_MAX)
+		errx(1, "too many flushes");
+	snprintf(sites->names[sites->count++], SITE_SIZE, "%s", name);
+}
+
+static void read_sites(const char *path, struct sites *sites)
 {
 	FILE *file = fopen(path, "re");
-	char line[SPEC_SIZE / 2];
-	size_t i;
+	char line[SITE_SIZE];
 
 	while (file && fgets(line, sizeof line, file)) {
 		line[strcspn(line, "\n")] = '\0';
-		add_mutant("skip", line, workload);
-		for (i = 0; i < sizeof before_renames / sizeof *before_renames; i++)
-			if (strcmp(line, before_renames[i]) == 0)
-				add_mutant("late", line, workload);
+		note_site(sites, line);
 	}
 	if (file)
 		fclose(file);
-	for (i = 0; i < sizeof checks / sizeof *checks; i++)
-		add_mutant("blind", checks[i], workload);
+	unlink(path);
 }
 
-/* Which flushes does each workload ask for? On three, because they differ. */
+/* Which flushes does a workload ask for? On four file systems, because they differ. */
 static void discover(struct world *world, struct board *board, struct job *job,
                      const struct settings *s)
 {
 	struct setting setting = {.mutant = "none:none"};
 	struct recording recording;
 	char path[100];
-	int i, f;
+	int i = (int)(job - board->jobs), f;
 
-	(void)board, (void)job, (void)s;
 	snprintf(path, sizeof path, "%s/sites", world->top);
 	setenv("COMMIT_CRASH_SITES", path, 1);
-	for (i = 0; i < workload_count; i++) {
-		for (f = 0; f < 4; f++) {
-			if (!is_wanted(s->fs, fs_order[f]))
-				continue;
-			record(world, fs_find(fs_order[f]), workloads[i], &setting, NULL, &recording);
-			recording_release(&recording);
-		}
-		take_sites(path, i);
-		unlink(path);
+	for (f = 0; f < 4; f++) {
+		if (!is_wanted(s->fs, fs_order[f]))
+			continue;
+		record(world, fs_find(fs_order[f]), workloads[i], &setting, NULL, &recording);
+		recording_release(&recording);
 	}
+	read_sites(path, &pool->sites[i]);
 	unsetenv("COMMIT_CRASH_SITES");
+}
+
+static void add_mutants(int workload)
+{
+	const struct sites *sites = &pool->sites[workload];
+	size_t i;
+	int n;
+
+	for (n = 0; n < sites->count; n++) {
+		add_mutant("skip", sites->names[n], workload);
+		for (i = 0; i < sizeof before_renames / sizeof *before_renames; i++)
+			if (strcmp(sites->names[n], before_renames[i]) == 0)
+				add_mutant("late", sites->names[n], workload);
+	}
+	for (i = 0; i < sizeof checks / sizeof *checks; i++)
+		add_mutant("blind", checks[i], workload);
 }
 
 /* Lines of MUTANT WORKLOAD FS noise|quiet: who has caught it before; MUTANT - WHY: nobody can. */
@@ -145,7 +171,8 @@ static void read_list(const char *path)
 		mutant = find_mutant(spec);
 		line[strcspn(line, "\n")] = '\0';
 		if (strcmp(workload, "-") == 0) {
-			snprintf(mutant->excuse, sizeof mutant->excuse, "%s", strchr(line, '-') + 2);
+			snprintf(mutant->excuse, sizeof mutant->excuse, "%s",
+			         strchr(line, '-') + 2);
 			continue;
 		}
 		mutant->known_workload = words == 4 ? workload_find(workload) : NULL;
@@ -162,8 +189,8 @@ static int try_on(struct world *world, struct mutant *mutant, const struct workl
 {
 	struct job job = {.workload = workload, .fs = fs, .noise = noise};
 	struct setting setting = {.mutant = mutant->spec, .noise = noise};
-	struct limits limits = {.images = s->images, .bad = 1, .mutant = mutant->spec,
-	                        .seed = seed_of(s, &job)};
+	struct limits limits = {
+	        .images = s->images, .bad = 1, .mutant = mutant->spec, .seed = seed_of(s, &job)};
 	struct recording recording;
 	struct tally tally;
 
@@ -198,15 +225,17 @@ static void tell(const struct mutant *mutant)
 	fflush(stdout);
 }
 
-/* Where it was caught before; 1: that is all that is wanted. */
+/* Where it was caught before; 1: no need to look elsewhere. */
 static int hunt_known(struct world *world, struct mutant *mutant, const struct settings *s)
 {
 	if (mutant->known_fs && is_wanted(s->fs, mutant->known_fs->name))
-		try_on(world, mutant, mutant->known_workload, mutant->known_fs, mutant->known_noise, s);
-	return mutant->fs || s->list;
+		try_on(world, mutant, mutant->known_workload, mutant->known_fs, mutant->known_noise,
+		       s);
+	return mutant->fs || mutant->excuse[0];
 }
 
-static void hunt(struct world *world, struct board *board, struct job *job, const struct settings *s)
+static void hunt(struct world *world, struct board *board, struct job *job,
+                 const struct settings *s)
 {
 	struct mutant *mutant = &pool->list[job - board->jobs];
 	double begin = now();
@@ -221,40 +250,52 @@ static void hunt(struct world *world, struct board *board, struct job *job, cons
 		for (i = 0; i < 2 * workload_count && !mutant->fs; i++)
 			if (mutant->reached[i / 2] && is_wanted(s->fs, fs_order[f]) &&
 			    now() < begin + s->seconds)
-				try_on(world, mutant, workloads[i / 2], fs_find(fs_order[f]), i % 2 == 0, s);
+				try_on(world, mutant, workloads[i / 2], fs_find(fs_order[f]),
+				       i % 2 == 0, s);
 	mutant->seconds = now() - begin;
 	tell(mutant);
 }
 
-int command_mutants(const struct settings *s)
+static int find_mutants(struct board *board, const struct settings *s)
 {
-	struct settings alone = *s;
-	struct board *board = board_new(s);
-	int i, failed = 0, survived = 0, excused = 0;
+	int i, failed;
 
 	pool = mmap(NULL, sizeof *pool, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (pool == MAP_FAILED)
 		err(1, "mutants");
 	collect_workloads(s);
-	board->count = 1;
-	alone.workers = 1;
+	board->count = workload_count;
+	failed = board_run(board, s, discover);
+	for (i = 0; i < workload_count; i++)
+		add_mutants(i);
 	if (s->list)
 		read_list(s->list);
-	else
-		failed = board_run(board, &alone, discover);
-	for (i = 0, board->count = 0, board->next = 0; i < pool->count; i++) {
+	for (i = 0; i < pool->count; i++)
 		if (s->mutant && !is_wanted(s->mutant, pool->list[i].spec))
 			pool->list[i--] = pool->list[--pool->count];
-		else
-			board->jobs[board->count++].finished = 0;
-	}
+	memset(board->jobs, 0, sizeof board->jobs);
+	board->next = 0;
+	board->count = pool->count;
+	return failed;
+}
+
+int command_mutants(const struct settings *s)
+{
+	struct board *board = board_new(s);
+	int failed = find_mutants(board, s);
+	int i, survived = 0, excused = 0;
+	uint64_t images = 0;
+
 	failed += board_run(board, s, hunt);
-	for (i = 0; i < pool->count; i++)
-		if (!pool->list[i].fs && pool->list[i].excuse[0])
-			excused++;
-		else
-			survived += !pool->list[i].fs;
-	printf("%d mutants, %d caught, %d excused, %d survived\n", pool->count,
-	       pool->count - survived - excused, excused, survived);
+	for (i = 0; i < pool->count; i++) {
+		const struct mutant *mutant = &pool->list[i];
+
+		images += mutant->images;
+		excused += !mutant->fs && mutant->excuse[0];
+		survived += !mutant->fs && !mutant->excuse[0];
+	}
+	printf("%d mutants, %d caught, %d excused, %d survived; %llu images in %.0f s\n",
+	       pool->count, pool->count - survived - excused, excused, survived,
+	       (unsigned long long)images, now() - board->begin);
 	return failed || survived;
 }

@@ -17,10 +17,12 @@ static void share_out(const struct board *board, const struct settings *s, const
 	double rest = board->begin + s->seconds - now();
 
 	limits->images = (wanted + (uint64_t)left - 1) / (uint64_t)left;
-	limits->until = now() + (rest > 0 ? rest : 0) * s->workers / (left > s->workers ? left : s->workers);
+	limits->until = now() + (rest > 0 ? rest : 0) * s->workers /
+	                                (left > s->workers ? left : s->workers);
 }
 
-static void work(struct world *world, struct board *board, struct job *job, const struct settings *s)
+static void work(struct world *world, struct board *board, struct job *job,
+                 const struct settings *s)
 {
 	struct limits limits = {.bad = 20, .kill_every = s->kill_every, .cases = s->cases};
 	struct recording recording;
@@ -102,9 +104,11 @@ int command_replay(const char *directory)
 	device_refresh(&world.device);
 	world_reboot(&world);
 	judge(&world, &question, &judgement);
-	printf("%s on %s, choice %s: %d steps acknowledged, %d begun\n%s%s%s\n", recording.workload->name,
-	       recording.fs->name, shown, question.done, question.begun,
-	       judgement.verdict == VERDICT_GOOD ? "good" : judgement.verdict == VERDICT_BAD ? "BAD" : "the file system gave up",
+	printf("%s on %s, choice %s: %d steps acknowledged, %d begun\n%s%s%s\n",
+	       recording.workload->name, recording.fs->name, shown, question.done, question.begun,
+	       judgement.verdict == VERDICT_GOOD  ? "good"
+	       : judgement.verdict == VERDICT_BAD ? "BAD"
+	                                          : "the file system gave up",
 	       judgement.why[0] ? ": " : "", judgement.why);
 	world_boot_back();
 	canvas_end(&canvas);

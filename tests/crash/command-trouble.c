@@ -49,7 +49,8 @@ static int understand(const struct trouble *trouble, struct question *q)
 	if (last == PENDING || last == UNDECIDED)
 		q->begun++;
 	q->failed = last == FAILED;
-	return last == 0 || last == FAILED || last == PENDING || last == REFUSED || last == UNDECIDED;
+	return last == 0 || last == FAILED || last == PENDING || last == REFUSED ||
+	       last == UNDECIDED;
 }
 
 static void some_of_last(struct run *run, const struct recording *recording, int cut,
@@ -117,7 +118,8 @@ static void once(struct run *run, const char *word, size_t of)
 	recording_release(&troubled);
 }
 
-static void work(struct world *world, struct board *board, struct job *job, const struct settings *s)
+static void work(struct world *world, struct board *board, struct job *job,
+                 const struct settings *s)
 {
 	struct run run = {.world = world, .job = job, .s = s, .random = seed_of(s, job)};
 	uint64_t runs = (s->images + (uint64_t)board->count - 1) / (uint64_t)board->count;

@@ -269,6 +269,7 @@ struct choice {
 	/* of the torn write: its number in the epoch, and sectors; -1: none */
 	int32_t torn;
 	int32_t sectors; /* > 0: the first of them arrived; < 0: the last of them */
+	int hole;        /* all but the sector of that number (from 1) arrived */
 	unsigned char in[EPOCH_MAX / 8];
 };
 

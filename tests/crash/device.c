@@ -23,8 +23,8 @@ static const unsigned char zeros[BLOCK];
 void image_new(struct image *image, uint64_t size)
 {
 	image->size = size;
-	image->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-	                    -1, 0);
+	image->bytes = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	image->used = calloc(size / BLOCK, 1);
 	if (image->bytes == MAP_FAILED || !image->used)
 		err(1, "image of %llu bytes", (unsigned long long)size);

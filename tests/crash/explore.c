@@ -14,7 +14,7 @@ struct seen {
 	struct {
 		uint64_t hash;
 		int done; /* one more than the steps acknowledged; 0: free */
-	} *list;
+	} * list;
 	size_t room;
 	size_t count;
 };

@@ -53,8 +53,8 @@ static int is_touched(const struct question *q, const char *path)
 	return 0;
 }
 
-static int path_is_good(const struct question *q, const struct tree *now, const char *path, char *why,
-                        size_t size)
+static int path_is_good(const struct question *q, const struct tree *now, const char *path,
+                        char *why, size_t size)
 {
 	const struct node *node = tree_find(now, path);
 	enum promise promise = q->recording->workload->promise;
@@ -71,7 +71,8 @@ static int path_is_good(const struct question *q, const struct tree *now, const 
 	    is_among(q, node, path, from, q->done + 1))
 		return 1;
 	node_describe(node, is, sizeof is);
-	snprintf(why, size, "%s is %s, as after none of the steps %d to %d", path, is, from, q->begun);
+	snprintf(why, size, "%s is %s, as after none of the steps %d to %d", path, is, from,
+	         q->begun);
 	return 0;
 }
 
@@ -170,8 +171,8 @@ static int is_fs_error(int errnum)
 	return errnum == EUCLEAN || errnum == EIO || errnum == EBADMSG;
 }
 
-static const char *const fs_words[] = {"EUCLEAN", "EBADMSG", "EIO", "needs cleaning",
-                                       "Input/output error", "Bad message"};
+static const char *const fs_words[] = {
+        "EUCLEAN", "EBADMSG", "EIO", "needs cleaning", "Input/output error", "Bad message"};
 
 static void tell_status(struct case_now *c, const char *what, int status)
 {

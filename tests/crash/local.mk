@@ -72,7 +72,7 @@ crash_run = $(AM_TESTS_ENVIRONMENT) CRASH_REPORT='$(CRASH_REPORT)'; export CRASH
 crash-programs: $(crash_programs) $(crash_tools)
 
 crash: crash-programs
-	$(crash_run) mutants --list=$(srcdir)/tests/crash/mutants.list --images=600
+	$(crash_run) mutants --list=$(srcdir)/tests/crash/mutants.list --images=600 --seconds=60
 	$(crash_run) trouble --images=200 --seed=$(CRASH_SEED)
 	$(crash_run) run --images=20000 --seconds=$(CRASH_SECONDS) --seed=$(CRASH_SEED) $(CRASHFLAGS)
 

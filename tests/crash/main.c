@@ -55,7 +55,8 @@ static void begin(void)
 		exit(NOT_RUN);
 	}
 	if (!getenv("CRASH_BIN") || !getenv("CRASH_FAULT_BIN"))
-		errx(2, "CRASH_BIN and CRASH_FAULT_BIN are not set: use make crash, or tests/crash/replay");
+		errx(2, "CRASH_BIN and CRASH_FAULT_BIN are not set: use make crash, or "
+		        "tests/crash/replay");
 	/* The disk is where journals are; nothing of the caller's decides. */
 	unsetenv("COMMIT_JOURNAL_DIR");
 	unsetenv("COMMIT_ROOT");
@@ -68,7 +69,8 @@ static void begin(void)
 
 static int usage(void)
 {
-	fputs("usage: crash run [--fs=LIST] [--workload=LIST] [--images=N] [--seconds=N] [--seed=N]\n"
+	fputs("usage: crash run [--fs=LIST] [--workload=LIST] [--images=N] [--seconds=N] "
+	      "[--seed=N]\n"
 	      "                 [--workers=N] [--kill-every=N] [--cases=DIR] [--json=FILE]\n"
 	      "       crash mutants [--fs=LIST] [--mutant=NAME] ...\n"
 	      "       crash trouble [--fs=LIST] [--workload=LIST] [--images=N] ...\n"
@@ -87,14 +89,20 @@ static int print_text(const char *character, size_t count)
 
 int main(int argc, char **argv)
 {
-	static const struct option names[] = {
-	        {"fs", required_argument, NULL, 'f'},       {"workload", required_argument, NULL, 'w'},
-	        {"images", required_argument, NULL, 'i'},   {"seconds", required_argument, NULL, 's'},
-	        {"seed", required_argument, NULL, 'r'},     {"workers", required_argument, NULL, 'j'},
-	        {"kill-every", required_argument, NULL, 'k'}, {"cases", required_argument, NULL, 'c'},
-	        {"json", required_argument, NULL, 'o'},     {"mutant", required_argument, NULL, 'm'},
-	        {"lines", required_argument, NULL, 'l'},       {"list", required_argument, NULL, 't'},        {"order", required_argument, NULL, 'd'},
-	           {NULL, 0, NULL, 0}};
+	static const struct option names[] = {{"fs", required_argument, NULL, 'f'},
+	                                      {"workload", required_argument, NULL, 'w'},
+	                                      {"images", required_argument, NULL, 'i'},
+	                                      {"seconds", required_argument, NULL, 's'},
+	                                      {"seed", required_argument, NULL, 'r'},
+	                                      {"workers", required_argument, NULL, 'j'},
+	                                      {"kill-every", required_argument, NULL, 'k'},
+	                                      {"cases", required_argument, NULL, 'c'},
+	                                      {"json", required_argument, NULL, 'o'},
+	                                      {"mutant", required_argument, NULL, 'm'},
+	                                      {"lines", required_argument, NULL, 'l'},
+	                                      {"list", required_argument, NULL, 't'},
+	                                      {"order", required_argument, NULL, 'd'},
+	                                      {NULL, 0, NULL, 0}};
 	struct settings s = {.images = 20000, .seconds = 240, .seed = 1, .kill_every = 3};
 	int c;
 
@@ -102,20 +110,47 @@ int main(int argc, char **argv)
 		return print_text(argv[1], strtoul(argv[2], NULL, 10));
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
-		case 'f': s.fs = optarg; break;
-		case 'w': s.workload = optarg; break;
-		case 'i': s.images = strtoull(optarg, NULL, 10); break;
-		case 's': s.seconds = strtod(optarg, NULL); break;
-		case 'r': s.seed = strtoull(optarg, NULL, 10); break;
-		case 'j': s.workers = atoi(optarg); break;
-		case 'k': s.kill_every = (unsigned)atoi(optarg); break;
-		case 'c': s.cases = optarg; break;
-		case 'o': s.json = optarg; break;
-		case 'm': s.mutant = optarg; break;
-		case 'l': s.lines = optarg; break;
-		case 'd': s.order = optarg; break;
-		case 't': s.list = optarg; break;
-		default: return usage();
+		case 'f':
+			s.fs = optarg;
+			break;
+		case 'w':
+			s.workload = optarg;
+			break;
+		case 'i':
+			s.images = strtoull(optarg, NULL, 10);
+			break;
+		case 's':
+			s.seconds = strtod(optarg, NULL);
+			break;
+		case 'r':
+			s.seed = strtoull(optarg, NULL, 10);
+			break;
+		case 'j':
+			s.workers = atoi(optarg);
+			break;
+		case 'k':
+			s.kill_every = (unsigned)atoi(optarg);
+			break;
+		case 'c':
+			s.cases = optarg;
+			break;
+		case 'o':
+			s.json = optarg;
+			break;
+		case 'm':
+			s.mutant = optarg;
+			break;
+		case 'l':
+			s.lines = optarg;
+			break;
+		case 'd':
+			s.order = optarg;
+			break;
+		case 't':
+			s.list = optarg;
+			break;
+		default:
+			return usage();
 		}
 	}
 	/* Mounting is mostly waiting. */

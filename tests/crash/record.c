@@ -61,15 +61,16 @@ static void start_recorder(struct session *session)
 	struct world *world = session->world;
 	const char *program = getenv("CRASH_RECORDER");
 	char number[16], byte;
-	const char *argv[] = {program ? program : "recorder", world->live, world->log, number,
-	                      world->disk, NULL};
+	const char *argv[] = {
+	        program ? program : "recorder", world->live, world->log, number, world->disk, NULL};
 	int ready[2];
 
 	if (pipe(ready) != 0)
 		err(1, "pipe");
 	fcntl(ready[0], F_SETFD, FD_CLOEXEC);
 	snprintf(number, sizeof number, "%d", ready[1]);
-	if (posix_spawnp(&session->recorder, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv, environ) != 0)
+	if (posix_spawnp(&session->recorder, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv,
+	                 environ) != 0)
 		errx(1, "cannot start %s", argv[0]);
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) != 1)
@@ -118,7 +119,8 @@ static void session_end(struct session *session)
 {
 	int status;
 
-	if (umount2(session->world->point, 0) != 0 && umount2(session->world->point, MNT_DETACH) != 0)
+	if (umount2(session->world->point, 0) != 0 &&
+	    umount2(session->world->point, MNT_DETACH) != 0)
 		err(1, "umount %s", session->world->point);
 	device_close(&session->device);
 	unmount(session->world->disk);
@@ -139,9 +141,8 @@ static void sync_fs(const struct session *session)
 static int run_step(const struct session *session, const char *script)
 {
 	const char *argv[] = {"sh", "-c", script, NULL};
-	struct spawn spawn = {.argv = argv,
-	                      .directory = session->world->root,
-	                      .output = session->world->output};
+	struct spawn spawn = {
+	        .argv = argv, .directory = session->world->root, .output = session->world->output};
 
 	spawn.variables[0] = session->mutant[0] ? session->mutant : NULL;
 	spawn.variables[1] = session->noise[0] ? session->noise : NULL;
@@ -183,7 +184,8 @@ static void make_model(struct session *session)
 {
 	static const char copy[] = "rm -rf ../../model && cp -a . ../../model";
 
-	must_work(session, copy, run_shell(copy, NULL, session->world->root, session->world->output));
+	must_work(session, copy,
+	          run_shell(copy, NULL, session->world->root, session->world->output));
 }
 
 static void run_steps(struct session *session, const struct workload *workload,

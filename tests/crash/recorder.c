@@ -63,7 +63,8 @@ static enum file file_of(const char *path)
 static void record(enum request_type type, off_t offset, size_t length, const void *data)
 {
 	struct request_head head = {RECORDING_MAGIC, type, (uint64_t)offset, length};
-	struct iovec parts[2] = {{&head, sizeof head}, {(void *)(uintptr_t)data, data ? length : 0}};
+	struct iovec parts[2] = {{&head, sizeof head},
+	                         {(void *)(uintptr_t)data, data ? length : 0}};
 	ssize_t wanted = (ssize_t)(parts[0].iov_len + parts[1].iov_len);
 
 	if (writev(recorder.log, parts, 2) != wanted)

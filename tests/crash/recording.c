@@ -50,8 +50,7 @@ static void add_request(struct reader *reader, const struct request_head *head,
 		if (!r->requests)
 			err(1, "requests");
 	}
-	r->requests[r->count++] =
-	        (struct request){head->type, head->offset, head->length, data};
+	r->requests[r->count++] = (struct request){head->type, head->offset, head->length, data};
 }
 
 static void close_epoch(struct reader *reader)
@@ -64,7 +63,8 @@ static void close_epoch(struct reader *reader)
 	if (r->count == first && last && last->done == reader->done && last->begun == reader->begun)
 		return;
 	if (r->count - first > EPOCH_MAX)
-		errx(1, "%zu writes between two flushes are too many for this rig", r->count - first);
+		errx(1, "%zu writes between two flushes are too many for this rig",
+		     r->count - first);
 	r->epochs = realloc(r->epochs, (r->epoch_count + 1) * sizeof *r->epochs);
 	if (!r->epochs)
 		err(1, "epochs");
@@ -175,8 +175,8 @@ void recording_save(const struct recording *recording, const char *directory)
 
 	file = open_in(directory, "log", "we");
 	/* The base has what was before. */
-	if (fwrite(recording->log + recording->log_before, recording->log_size - recording->log_before, 1,
-	           file) != 1)
+	if (fwrite(recording->log + recording->log_before,
+	           recording->log_size - recording->log_before, 1, file) != 1)
 		err(1, "%s", directory);
 	fclose(file);
 	file = open_in(directory, "base", "we");

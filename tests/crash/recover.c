@@ -78,10 +78,12 @@ int recover(const struct world *world, const struct recovery *how)
 	if (how->kill_at)
 		snprintf(request.variables[0], REQUEST_TEXT, "COMMIT_FAULT=%lu:kill", how->kill_at);
 	if (how->count)
-		snprintf(request.variables[1], REQUEST_TEXT, "COMMIT_FAULT_LOG=%s/calls", world->top);
+		snprintf(request.variables[1], REQUEST_TEXT, "COMMIT_FAULT_LOG=%s/calls",
+		         world->top);
 	if (how->mutant)
 		snprintf(request.variables[2], REQUEST_TEXT, "COMMIT_CRASH_MUTANT=%s", how->mutant);
-	if (send(world->recoverer, &request, sizeof request, MSG_NOSIGNAL) != (ssize_t)sizeof request ||
+	if (send(world->recoverer, &request, sizeof request, MSG_NOSIGNAL) !=
+	            (ssize_t)sizeof request ||
 	    recv(world->recoverer, &status, sizeof status, 0) != (ssize_t)sizeof status)
 		errx(1, "the recoverer does not answer");
 	return status;

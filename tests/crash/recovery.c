@@ -9,7 +9,7 @@
 #define STOPPED(fault, command)                                                                    \
 	"COMMIT_FAULT=" fault " \"$CRASH_FAULT_BIN\"/" command "; test $? -gt 128"
 #define TREE                                                                                       \
-	"mkdir d e; text a 5000 >a; text b 9000 >b; text c 300 >d/c; chmod 600 b; "                    \
+	"mkdir d e; text a 5000 >a; text b 9000 >b; text c 300 >d/c; chmod 600 b; "                \
 	"commit-txn init -C .; "
 
 const struct workload recovery_workloads[] = {
@@ -17,8 +17,9 @@ const struct workload recovery_workloads[] = {
                 .name = "recover-txn",
                 .about = "recovery of a transaction that was half published",
                 .promise = PROMISE_FINISHED,
-                .before = TREE "printf 'mv a d/a\\nwrite b new\\nwrite e/n text\\nrm d/c\\nchmod 640 b\\n' "
-                               ">s; " STOPPED("2:kill:noreplace", "commit-txn script -C . <s"),
+                .before = TREE
+                "printf 'mv a d/a\\nwrite b new\\nwrite e/n text\\nrm d/c\\nchmod 640 b\\n' "
+                ">s; " STOPPED("2:kill:noreplace", "commit-txn script -C . <s"),
                 .steps = {"commit-recover -r . || test $? = 10"},
         },
         {
@@ -42,10 +43,13 @@ const struct workload recovery_workloads[] = {
                 .about = "recovery of what a killed tool had written and not flushed",
                 .promise = PROMISE_ALL,
                 .before = TREE,
-                .steps = {"printf 'mv a t\nmv b a\nmv t b\nwrite d/c new\n' >\"$SCRATCH/s\"; " STOPPED(
-                        "2:kill:fdatasync", "commit-txn script -C . <\"$SCRATCH/s\"") "; "
-                                                                                    "commit-recover -r . || "
-                                                                                    "test $? = 10"},
+                .steps =
+                        {"printf 'mv a t\nmv b a\nmv t b\nwrite d/c new\n' "
+                         ">\"$SCRATCH/s\"; " STOPPED(
+                                 "2:kill:fdatasync",
+                                 "commit-txn script -C . <\"$SCRATCH/s\"") "; "
+                                                                           "commit-recover -r . || "
+                                                                           "test $? = 10"},
         },
         {.name = NULL},
 };

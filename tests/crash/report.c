@@ -69,7 +69,8 @@ static void write_lines(const struct board *board, const struct settings *s)
 
 		images += job->tally.images;
 		bad += job->tally.bad;
-		if (i + 1 < board->count && job[1].workload == job->workload && job[1].fs == job->fs)
+		if (i + 1 < board->count && job[1].workload == job->workload &&
+		    job[1].fs == job->fs)
 			continue;
 		fprintf(file, "%s %s %llu %llu\n", job->workload->name, job->fs->name,
 		        (unsigned long long)images, (unsigned long long)bad);
@@ -86,8 +87,8 @@ int report(const struct board *board, const struct settings *s)
 	int i, unfinished = 0;
 
 	memset(&sum, 0, sizeof sum);
-	printf("%-14s %-15s %5s %5s %7s %6s %8s %6s %5s %5s %6s\n", "workload", "file system", "epoch",
-	       "write", "images", "torn", "repaired", "kills", "fs", "BAD", "s");
+	printf("%-14s %-15s %5s %5s %7s %6s %8s %6s %5s %5s %6s\n", "workload", "file system",
+	       "epoch", "write", "images", "torn", "repaired", "kills", "fs", "BAD", "s");
 	for (i = 0; i < board->count; i++) {
 		const struct job *job = &board->jobs[i];
 
@@ -104,7 +105,8 @@ int report(const struct board *board, const struct settings *s)
 	printf("%llu distinct images in %.0f s, %.1f a second; %llu crashes inside recovery; %llu "
 	       "violations; seed %llu\n",
 	       (unsigned long long)sum.images, seconds, (double)sum.images / seconds,
-	       (unsigned long long)sum.kills, (unsigned long long)sum.bad, (unsigned long long)s->seed);
+	       (unsigned long long)sum.kills, (unsigned long long)sum.bad,
+	       (unsigned long long)s->seed);
 	if (unfinished)
 		printf("%d jobs were not finished\n", unfinished);
 	if (s->json)
@@ -120,8 +122,8 @@ int report_trouble(const struct board *board, const struct settings *s)
 	int i, unfinished = 0;
 
 	memset(&sum, 0, sizeof sum);
-	printf("%-14s %-15s %7s %7s %7s %8s %5s %6s\n", "workload", "file system", "errors", "noticed",
-	       "images", "repaired", "BAD", "s");
+	printf("%-14s %-15s %7s %7s %7s %8s %5s %6s\n", "workload", "file system", "errors",
+	       "noticed", "images", "repaired", "BAD", "s");
 	for (i = 0; i < board->count; i++) {
 		const struct job *job = &board->jobs[i];
 		const struct tally *t = &job->tally;
@@ -133,9 +135,11 @@ int report_trouble(const struct board *board, const struct settings *s)
 		add(&sum, t);
 		unfinished += !job->finished;
 	}
-	printf("%llu I/O errors, %llu of them noticed by a step, %llu images, %llu violations; seed %llu\n",
+	printf("%llu I/O errors, %llu of them noticed by a step, %llu images, %llu violations; "
+	       "seed %llu\n",
 	       (unsigned long long)sum.choices, (unsigned long long)sum.torn,
-	       (unsigned long long)sum.images, (unsigned long long)sum.bad, (unsigned long long)s->seed);
+	       (unsigned long long)sum.images, (unsigned long long)sum.bad,
+	       (unsigned long long)s->seed);
 	if (unfinished)
 		printf("%d jobs were not finished\n", unfinished);
 	return sum.bad || unfinished;

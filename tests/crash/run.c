@@ -75,7 +75,8 @@ int run(const struct spawn *spawn)
 	posix_spawn_file_actions_adddup2(&actions, 1, 2);
 	if (spawn->directory)
 		posix_spawn_file_actions_addchdir_np(&actions, spawn->directory);
-	rc = posix_spawnp(&pid, spawn->argv[0], &actions, NULL, (char *const *)(uintptr_t)spawn->argv,
+	rc = posix_spawnp(&pid, spawn->argv[0], &actions, NULL,
+	                  (char *const *)(uintptr_t)spawn->argv,
 	                  (char *const *)(uintptr_t)environment);
 	posix_spawn_file_actions_destroy(&actions);
 	if (rc)

@@ -20,8 +20,7 @@ const struct workload save_workloads[] = {
                 .before = "text a 5000 >a; text k 700 >keep",
                 .steps = {"text b 9000 | commit-save --sync=data a",
                           "text n 4500 | commit-save --sync=data n",
-                          "text c 12000 | commit-save --sync=data a",
-                          "text e 100 | commit-save n"},
+                          "text c 12000 | commit-save --sync=data a", "text e 100 | commit-save n"},
         },
         {
                 .name = "save-none",

@@ -77,7 +77,8 @@ static uint64_t digest_attributes(int dir, const char *name)
 	return digest;
 }
 
-static void add(struct tree *tree, int dir, const char *name, const char *path, const struct stat *st)
+static void add(struct tree *tree, int dir, const char *name, const char *path,
+                const struct stat *st)
 {
 	struct node *node;
 
@@ -156,8 +157,8 @@ static void visit(struct tree *tree, int fd, const char *path, int store)
 	for (errno = 0; (entry = readdir(dir)); errno = 0) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		if (snprintf(below, sizeof below, "%s%s%s", path, *path ? "/" : "", entry->d_name) >=
-		    (int)sizeof below)
+		if (snprintf(below, sizeof below, "%s%s%s", path, *path ? "/" : "",
+		             entry->d_name) >= (int)sizeof below)
 			errx(1, "%s: too long for this rig", path);
 		meet(tree, fd, entry->d_name, below, store);
 	}
@@ -260,7 +261,8 @@ void tree_write(FILE *file, int number, const struct tree *tree)
 		const struct node *n = &tree->list[i];
 
 		fprintf(file, "%d %o %u %u %u %llu %llx %s\n", number, n->mode, n->uid, n->gid,
-		        n->links, (unsigned long long)n->size, (unsigned long long)n->digest, n->path);
+		        n->links, (unsigned long long)n->size, (unsigned long long)n->digest,
+		        n->path);
 	}
 	fprintf(file, "%d end\n", number);
 }
@@ -279,7 +281,8 @@ int tree_read_all(FILE *file, struct tree *list, int max)
 			continue;
 		}
 		if (sscanf(line, "%d %o %u %u %u %llu %llx %511[^\n]", &number, &n.mode, &n.uid,
-		           &n.gid, &n.links, &size, &digest, path) != 8 || number >= max)
+		           &n.gid, &n.links, &size, &digest, path) != 8 ||
+		    number >= max)
 			errx(1, "states: %s", line);
 		n.size = size;
 		n.digest = digest;

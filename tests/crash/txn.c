@@ -3,12 +3,12 @@
 #include "workload.h"
 
 #define TREE                                                                                       \
-	"mkdir d e e/s; text a 5000 >a; text b 9000 >b; text c 300 >d/c; text f 4100 >e/s/f; "         \
+	"mkdir d e e/s; text a 5000 >a; text b 9000 >b; text c 300 >d/c; text f 4100 >e/s/f; "     \
 	"chmod 600 b; "
 
 /* About 90 KB of log; a segment has 256. */
 #define BIG(character)                                                                             \
-	"for i in $(seq 25); do echo \"setxattr user.k=$(text " character " 3500) f$i\"; done | "      \
+	"for i in $(seq 25); do echo \"setxattr user.k=$(text " character " 3500) f$i\"; done | "  \
 	"commit-txn script -C ."
 #define ID "\"$(cat \"$SCRATCH/id\")\" "
 
@@ -19,7 +19,8 @@ const struct workload txn_workloads[] = {
                 .promise = PROMISE_ALL,
                 .before = TREE "text x 7000 >x; text y 200 >y",
                 .steps = {"printf 'put a x\\nput new y\\nput d/c x\\n' | commit-txn script -C .",
-                          "printf 'put d/new x\\nwrite e/w text\\nput b y\\n' | commit-txn script -C .",
+                          "printf 'put d/new x\\nwrite e/w text\\nput b y\\n' | commit-txn script "
+                          "-C .",
                           "printf 'write a again\\nwrite d/c again\\n' | commit-txn script -C ."},
         },
         {
@@ -54,7 +55,8 @@ const struct workload txn_workloads[] = {
                 .about = "mode, owner, attribute, with and without new content",
                 .promise = PROMISE_ALL,
                 .before = TREE "commit-txn init -C .",
-                .steps = {"printf 'chmod 444 a\\nchmod 750 d\\nwrite b text\\n' | commit-txn script -C .",
+                .steps = {"printf 'chmod 444 a\\nchmod 750 d\\nwrite b text\\n' | commit-txn "
+                          "script -C .",
                           "printf 'chown 3:4 a\\nsetxattr user.k=v d/c\\nchmod 640 b\\n' | "
                           "commit-txn script -C ."},
         },
@@ -91,7 +93,8 @@ const struct workload txn_workloads[] = {
                                "commit-txn init -C .",
                 .steps = {"commit-txn apply -C . x.tar",
                           "mkdir \"$SCRATCH/m\"; text m 4200 >\"$SCRATCH/m/a\"; "
-                          "commit-txn apply -C . --mirror --from=\"$SCRATCH/m\"; rm -r \"$SCRATCH/m\""},
+                          "commit-txn apply -C . --mirror --from=\"$SCRATCH/m\"; rm -r "
+                          "\"$SCRATCH/m\""},
         },
         {
                 .name = "txn-init",
@@ -104,8 +107,9 @@ const struct workload txn_workloads[] = {
                 .resume = "if test -e ../store/config; then cat ../store/config >settings; fi; "
                           "test \"$1\" = 0 || { echo write a two | commit-txn script -C . && "
                           "test -f .commit; }",
-                .model = {"printf two >a",
-                          "printf 'libcommit store config\\nversion 1\\nkeep count 2\\n' >settings"},
+                .model =
+                        {"printf two >a",
+                         "printf 'libcommit store config\\nversion 1\\nkeep count 2\\n' >settings"},
         },
         {
                 .name = "txn-history",
@@ -114,8 +118,16 @@ const struct workload txn_workloads[] = {
                 .before = TREE "commit-txn init -C . --keep=2",
                 .steps = {"printf 'write a two\\nrm b\\nmv d/c e/c\\n' | commit-txn script -C .",
                           "printf 'write a three\\nchmod 640 e/c\\n' | commit-txn script -C .",
-                          "commit-txn undo -C . \"$(commit-txn log -C . | awk '{ id = $2 } END { print id }')\"",
+                          "commit-txn undo -C . \"$(commit-txn log -C . | awk '{ id = $2 } END { "
+                          "print id }')\"",
                           "printf 'write e/c four\\n' | commit-txn script -C ."},
+        },
+        {
+                .name = "txn-long",
+                .about = "a commit of which the log has many sectors",
+                .promise = PROMISE_ALL,
+                .before = TREE "for i in $(seq 25); do echo $i >f$i; done; commit-txn init -C .",
+                .steps = {BIG("x")},
         },
         {
                 .name = "txn-roll",

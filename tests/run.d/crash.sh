@@ -29,7 +29,7 @@ stage_crash() {
 	CRASH_REPORT=$run_dir/check/crash-report
 	export LC_BUILDDIR CRASH_REPORT
 	crash_part mutants sh "$source_dir/tests/crash/crash.sh" mutants \
-		--list="$source_dir/tests/crash/mutants.list" --images=600
+		--list="$source_dir/tests/crash/mutants.list" --images=600 --seconds=60
 	crash_part errors sh "$source_dir/tests/crash/crash.sh" trouble --images=150 --seconds=60
 	crash_part images sh "$source_dir/tests/crash/crash.sh" run --images=20000 \
 		--seconds="${LC_CRASH_SECONDS:-240}"
