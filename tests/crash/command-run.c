@@ -12,10 +12,13 @@
 static void share_out(const struct board *board, const struct settings *s, const struct job *job,
                       struct limits *limits)
 {
-	int left = board->count - (int)(job - board->jobs);
+	const struct job *other;
+	int left = 0;
 	uint64_t wanted = s->images > board->images ? s->images - board->images : 0;
 	double rest = board->begin + s->seconds - now();
 
+	for (other = job; other < board->jobs + board->count; other++)
+		left += !other->finished;
 	limits->images = (wanted + (uint64_t)left - 1) / (uint64_t)left;
 	limits->until = now() + (rest > 0 ? rest : 0) * s->workers /
 	                                (left > s->workers ? left : s->workers);
@@ -29,6 +32,8 @@ static void work(struct world *world, struct board *board, struct job *job,
 	struct setting setting = {.noise = job->noise};
 	double begin = now();
 
+	if (job->finished)
+		return;
 	limits.seed = seed_of(s, job);
 	share_out(board, s, job, &limits);
 	record(world, job->fs, job->workload, &setting, NULL, &recording);
@@ -36,6 +41,7 @@ static void work(struct world *world, struct board *board, struct job *job,
 	explore(world, &recording, &limits, &job->tally);
 	__atomic_fetch_add(&board->images, job->tally.images, __ATOMIC_SEQ_CST);
 	recording_release(&recording);
+	resume_note(board, s, job);
 }
 
 int command_run(const struct settings *s)
@@ -46,6 +52,7 @@ int command_run(const struct settings *s)
 	add_jobs(board, s);
 	if (board->count == 0)
 		errx(2, "no such workload or file system");
+	resume_load(board, s);
 	failed = board_run(board, s, work);
 	return report(board, s) || failed;
 }

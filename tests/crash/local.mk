@@ -34,6 +34,7 @@ tests_crash_crash_SOURCES = \
 	tests/crash/recoverer.h \
 	tests/crash/recovery.c \
 	tests/crash/report.c \
+	tests/crash/resume.c \
 	tests/crash/run.c \
 	tests/crash/save.c \
 	tests/crash/table.c \
@@ -81,7 +82,9 @@ crash-mutants: crash-programs
 
 crash-full: crash-programs
 	$(crash_run) mutants --list=$(srcdir)/tests/crash/mutants.list --images=600
+	$(MKDIR_P) $(CRASH_REPORT)
+	$(crash_run) run --images=300000 --seconds=0 --kill-every=2 --seed=$(CRASH_SEED) \
+		--resume=$(CRASH_REPORT)/done $(CRASHFLAGS)
 	$(crash_run) trouble --images=5000 --seconds=0 --seed=$(CRASH_SEED)
-	$(crash_run) run --images=300000 --seconds=0 --kill-every=2 --seed=$(CRASH_SEED) $(CRASHFLAGS)
 
 .PHONY: crash crash-full crash-mutants crash-programs

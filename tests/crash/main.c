@@ -72,6 +72,7 @@ static int usage(void)
 	fputs("usage: crash run [--fs=LIST] [--workload=LIST] [--images=N] [--seconds=N] "
 	      "[--seed=N]\n"
 	      "                 [--workers=N] [--kill-every=N] [--cases=DIR] [--json=FILE]\n"
+	      "                 [--lines=FILE] [--resume=FILE]\n"
 	      "       crash mutants [--fs=LIST] [--mutant=NAME] ...\n"
 	      "       crash trouble [--fs=LIST] [--workload=LIST] [--images=N] ...\n"
 	      "       crash replay CASE\n",
@@ -100,6 +101,7 @@ int main(int argc, char **argv)
 	                                      {"json", required_argument, NULL, 'o'},
 	                                      {"mutant", required_argument, NULL, 'm'},
 	                                      {"lines", required_argument, NULL, 'l'},
+	                                      {"resume", required_argument, NULL, 'e'},
 	                                      {"list", required_argument, NULL, 't'},
 	                                      {"order", required_argument, NULL, 'd'},
 	                                      {NULL, 0, NULL, 0}};
@@ -145,6 +147,9 @@ int main(int argc, char **argv)
 			break;
 		case 'd':
 			s.order = optarg;
+			break;
+		case 'e':
+			s.resume = optarg;
 			break;
 		case 't':
 			s.list = optarg;

@@ -11,9 +11,10 @@ struct settings {
 	const char *mutant;
 	const char *cases;
 	const char *json;
-	const char *lines; /* a line for each job, for the heat map */
-	const char *list;  /* of mutants */
-	const char *order; /* the one trouble to make */
+	const char *lines;  /* a line for each job, for the heat map */
+	const char *resume; /* what is done is kept there, and not done again */
+	const char *list;   /* of mutants */
+	const char *order;  /* the one trouble to make */
 	uint64_t images;
 	double seconds;
 	uint64_t seed;
@@ -37,6 +38,7 @@ struct board {
 	int next;
 	int count;
 	uint64_t images;
+	uint64_t earlier; /* of these, by a run before this one */
 	double begin;
 	struct job jobs[JOBS_MAX];
 };
@@ -52,6 +54,10 @@ void add_jobs(struct board *board, const struct settings *s);
 int board_run(struct board *board, const struct settings *s,
               void (*work)(struct world *world, struct board *board, struct job *job,
                            const struct settings *s));
+
+/* resume.c: jobs that an earlier run has done; one more that is. */
+void resume_load(struct board *board, const struct settings *s);
+void resume_note(const struct board *board, const struct settings *s, const struct job *job);
 
 int command_run(const struct settings *s);
 int command_replay(const char *directory);

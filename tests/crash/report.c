@@ -104,9 +104,9 @@ int report(const struct board *board, const struct settings *s)
 			       board->jobs[i].tally.first);
 	printf("%llu distinct images in %.0f s, %.1f a second; %llu crashes inside recovery; %llu "
 	       "violations; seed %llu\n",
-	       (unsigned long long)sum.images, seconds, (double)sum.images / seconds,
-	       (unsigned long long)sum.kills, (unsigned long long)sum.bad,
-	       (unsigned long long)s->seed);
+	       (unsigned long long)sum.images, seconds,
+	       (double)(sum.images - board->earlier) / seconds, (unsigned long long)sum.kills,
+	       (unsigned long long)sum.bad, (unsigned long long)s->seed);
 	if (unfinished)
 		printf("%d jobs were not finished\n", unfinished);
 	if (s->json)
