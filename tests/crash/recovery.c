@@ -8,6 +8,7 @@
 
 #define STOPPED(fault, command)                                                                    \
 	"COMMIT_FAULT=" fault " \"$CRASH_FAULT_BIN\"/" command "; test $? -gt 128"
+#define RECOVERED "{ commit-recover -r . || test $? = 10; }"
 #define TREE                                                                                       \
 	"mkdir d e; text a 5000 >a; text b 9000 >b; text c 300 >d/c; chmod 600 b; "                \
 	"commit-txn init -C .; "
@@ -43,13 +44,10 @@ const struct workload recovery_workloads[] = {
                 .about = "recovery of what a killed tool had written and not flushed",
                 .promise = PROMISE_ALL,
                 .before = TREE,
-                .steps =
-                        {"printf 'mv a t\nmv b a\nmv t b\nwrite d/c new\n' "
-                         ">\"$SCRATCH/s\"; " STOPPED(
-                                 "2:kill:fdatasync",
-                                 "commit-txn script -C . <\"$SCRATCH/s\"") "; "
-                                                                           "commit-recover -r . || "
-                                                                           "test $? = 10"},
+                .steps = {"printf 'mv a t\\nmv b a\\nmv t b\\nwrite d/c new\\n' "
+                          ">\"$SCRATCH/s\"; " STOPPED(
+                                  "2:kill:fdatasync",
+                                  "commit-txn script -C . <\"$SCRATCH/s\"") " && " RECOVERED},
         },
         {.name = NULL},
 };

@@ -92,9 +92,9 @@ const struct workload txn_workloads[] = {
                                "ln -s a .src/l; tar -C .src -cf x.tar .; rm -r .src; "
                                "commit-txn init -C .",
                 .steps = {"commit-txn apply -C . x.tar",
-                          "mkdir \"$SCRATCH/m\"; text m 4200 >\"$SCRATCH/m/a\"; "
-                          "commit-txn apply -C . --mirror --from=\"$SCRATCH/m\"; rm -r "
-                          "\"$SCRATCH/m\""},
+                          "rm -rf \"$SCRATCH/m\"; mkdir \"$SCRATCH/m\"; text m 4200 "
+                          ">\"$SCRATCH/m/a\"; "
+                          "commit-txn apply -C . --mirror --from=\"$SCRATCH/m\""},
         },
         {
                 .name = "txn-init",
