@@ -44,10 +44,12 @@ const struct workload recovery_workloads[] = {
                 .about = "recovery of what a killed tool had written and not flushed",
                 .promise = PROMISE_ALL,
                 .before = TREE,
+                /* 3: committed or not, for it was killed */
                 .steps = {"printf 'mv a t\\nmv b a\\nmv t b\\nwrite d/c new\\n' "
                           ">\"$SCRATCH/s\"; " STOPPED(
                                   "2:kill:fdatasync",
-                                  "commit-txn script -C . <\"$SCRATCH/s\"") " && " RECOVERED},
+                                  "commit-txn script -C . <\"$SCRATCH/s\"") " && " RECOVERED
+                                                                            " || exit 3"},
         },
         {.name = NULL},
 };

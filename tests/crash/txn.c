@@ -87,10 +87,11 @@ const struct workload txn_workloads[] = {
                 .name = "txn-apply",
                 .about = "an archive over a tree, and a mirror",
                 .promise = PROMISE_ALL,
-                .before = TREE "mkdir -p .src/d .src/q; text 1 6000 >.src/a; text 2 40 >.src/d/c; "
-                               "text 3 9000 >.src/q/r; chmod 600 .src/q/r; ln .src/a .src/q/a; "
-                               "ln -s a .src/l; tar -C .src -cf x.tar .; rm -r .src; "
-                               "commit-txn init -C .",
+                .before = TREE
+                "mkdir -p .src/d .src/q; text 1 6000 >.src/a; text 2 40 >.src/d/c; "
+                "text 3 9000 >.src/q/r; chmod 600 .src/q/r; ln .src/a .src/q/a; "
+                "ln -s a .src/l; tar --sort=name --mtime=@0 -C .src -cf x.tar .; rm -r .src; "
+                "commit-txn init -C .",
                 .steps = {"commit-txn apply -C . x.tar",
                           "rm -rf \"$SCRATCH/m\"; mkdir \"$SCRATCH/m\"; text m 4200 "
                           ">\"$SCRATCH/m/a\"; "
