@@ -172,8 +172,9 @@ COMMIT_API const char *commit_txn_id(const struct commit_txn *txn);
  * Operations. Each is checked against the tree as the transaction would leave
  * it, and recorded. A failed one poisons the transaction: commit refuses.
  *
- * put: new content for a file, whose metadata are kept; a new file gets 0666
- * less umask or mode_of's (a descriptor, or -1) owner, mode and attributes.
+ * put: new content for a file, whose metadata are kept; a new file gets mode_of's
+ * (a descriptor, or -1) owner, mode and attributes, or what the kernel gives a
+ * file of mode 0666 in its directory. mkdir takes mode as mkdir(2) does.
  */
 COMMIT_API int commit_txn_put_bytes(struct commit_txn *txn, const char *path, const void *buffer,
                                     size_t length, struct commit_error *err);

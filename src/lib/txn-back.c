@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "txn-internal.h"
+#include "txn-keep.h"
 
 #include "beneath.h"
 #include "dir.h"
@@ -309,23 +310,119 @@ static int undo_take(struct way *way, const struct lc_change *c)
 	return put_back(way, c->path, c->place, &waiting);
 }
 
-/*
- * A mode that was set and still is so. What owner and attributes were is not in
- * the log.
- */
+/* What the metadata were that the step has changed; NULL: older lists do not tell. */
+static const struct lc_change *find_was(const struct way *way, const struct lc_change *c)
+{
+	size_t i;
+
+	for (i = 0; i < way->list->count; i++) {
+		const struct lc_change *was = &way->list->items[i];
+
+		if (was->type != LC_CHANGE_WAS || strcmp(was->path, c->path) != 0 ||
+		    !was->attribute != !c->attribute)
+			continue;
+		if (c->attribute ? strcmp(was->attribute, c->attribute) == 0
+		                 : (c->mode == UINT32_MAX || was->mode != UINT32_MAX) &&
+		                           (c->uid == UINT32_MAX || was->uid != UINT32_MAX) &&
+		                           (c->gid == UINT32_MAX || was->gid != UINT32_MAX))
+			return was;
+	}
+	return NULL;
+}
+
+/* The attribute is as the step has left it. 1, 0, or a negative errno. */
+static int has_attribute(struct way *way, const struct lc_change *c)
+{
+	int fd = lc_beneath_open(way->store->root, c->path, O_RDONLY | O_NONBLOCK);
+	unsigned char *value = malloc((size_t)c->value_length + 1);
+	ssize_t length = -ENOMEM;
+
+	if (fd < 0)
+		length = fd;
+	else if (value)
+		length = lc_sys_getxattr(fd, c->attribute, value, (size_t)c->value_length + 1);
+	lc_sys_drop(&fd);
+	if (c->type == LC_CHANGE_UNSET)
+		length = length == -ENODATA;
+	else if (length >= 0)
+		length = length == (ssize_t)c->value_length &&
+		         memcmp(value, c->value, c->value_length) == 0;
+	free(value);
+	/* It is longer, or not there: somebody else's */
+	return length == -ERANGE || length == -ENODATA ? 0 : (int)length;
+}
+
+/* What the step has set still is so. */
+static int is_as_set(struct way *way, const struct lc_change *c, const struct stat *st)
+{
+	if (st->st_ino != c->after.inode ||
+	    (c->mode != UINT32_MAX && (st->st_mode & 07777) != c->mode) ||
+	    (c->uid != UINT32_MAX && st->st_uid != c->uid) ||
+	    (c->gid != UINT32_MAX && st->st_gid != c->gid))
+		return 0;
+	return c->attribute ? has_attribute(way, c) : 1;
+}
+
+/* The attribute that the value before stands for; none: it goes. */
+static int add_attribute(struct way *way, const struct lc_change *c, const struct lc_change *was)
+{
+	struct lc_change back = {.type = was->value[0] ? LC_CHANGE_META : LC_CHANGE_UNSET,
+	                         .after = c->after,
+	                         .path = c->path,
+	                         .place = was->place,
+	                         .mode = UINT32_MAX,
+	                         .uid = UINT32_MAX,
+	                         .gid = UINT32_MAX,
+	                         .attribute = was->attribute,
+	                         .value = was->value + 1,
+	                         .value_length = was->value_length - 1};
+
+	return add_copy(way, &back);
+}
+
+/* A change of owner takes a capability along. */
+static int add_capability(struct way *way, const struct lc_change *c)
+{
+	size_t i;
+
+	for (i = 0; i < way->list->count; i++) {
+		const struct lc_change *was = &way->list->items[i];
+
+		if (was->type == LC_CHANGE_WAS && was->attribute && was->value[0] &&
+		    strcmp(was->attribute, LC_KEEP_CAPABILITY) == 0 &&
+		    strcmp(was->path, c->path) == 0)
+			return add_attribute(way, c, was);
+	}
+	return 0;
+}
+
 static int undo_meta(struct way *way, const struct lc_change *c)
 {
+	const struct lc_change *was = find_was(way, c);
+	int owner = c->uid != UINT32_MAX || c->gid != UINT32_MAX;
+	struct lc_change *back;
 	struct stat st;
 	int rc = lc_beneath_stat(&way->cache, c->path, &st);
 
 	if (rc)
 		return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP ? 0 : rc;
-	if (st.st_ino != c->after.inode || c->mode == UINT32_MAX || (st.st_mode & 07777) != c->mode)
+	rc = is_as_set(way, c, &st);
+	if (rc <= 0)
+		return rc;
+	if (c->attribute)
+		return was && was->value_length > 0 ? add_attribute(way, c, was) : 0;
+	if (!was && c->mode == UINT32_MAX)
 		return 0;
 	rc = add(way, LC_CHANGE_META, c->path, "", NULL, &c->after);
-	if (!rc)
-		way->back->items[way->back->count - 1].mode = c->after.mode & 07777;
-	return rc;
+	if (rc)
+		return rc;
+	back = &way->back->items[way->back->count - 1];
+	back->mode = was ? was->mode : c->after.mode & 07777;
+	if (was) {
+		back->uid = was->uid;
+		back->gid = was->gid;
+	}
+	return owner ? add_capability(way, c) : 0;
 }
 
 int lc_txn_take_back(const struct commit_store *store, const char *id,
@@ -347,10 +444,8 @@ int lc_txn_take_back(const struct commit_store *store, const char *id,
 			rc = undo_put(&way, c);
 		else if (c->type == LC_CHANGE_TAKE)
 			rc = undo_take(&way, c);
-		else if (c->type == LC_CHANGE_META)
+		else if (lc_change_is_meta(c))
 			rc = undo_meta(&way, c);
-		else if (lc_change_is_step(c))
-			rc = -EOPNOTSUPP;
 	}
 	lc_beneath_release(&way.cache);
 	return rc;

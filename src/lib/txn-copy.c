@@ -19,7 +19,7 @@ static int copy_file(struct commit_txn *txn, size_t at, int from, const struct s
 	const char *name;
 	int dir, fd, rc;
 
-	rc = lc_txn_stage_file(txn, at, &nothing, from, from, NULL, 0, real, &identity, err);
+	rc = lc_txn_stage_file(txn, at, NULL, &nothing, from, from, NULL, 0, real, &identity, err);
 	if (rc)
 		return rc;
 	name = strrchr(real, '/') + 1;
@@ -39,7 +39,7 @@ static int copy_directory(struct commit_txn *txn, size_t at, int from, const cha
 {
 	struct lc_identity identity;
 	int dir = -1;
-	int rc = lc_txn_stage_directory(txn, at, 0700, real, &identity);
+	int rc = lc_txn_stage_directory(txn, at, NULL, 0700, real, &identity);
 
 	if (!rc)
 		rc = dir = lc_sys_open(lc_txn_stage_on(txn, at), strrchr(real, '/') + 1,

@@ -10,6 +10,7 @@
  *     txn-copy.c      the copies
  *     txn-look.c      what stands where, for the public interface
  *     txn-stage.c     new objects in the stage
+ *     txn-birth.c     what their directory gives them
  *     txn-content.c   new contents that ride in the log
  *     txn-mounts.c    on which mount a path is, and the stage there
  *     txn-mounts-stage.c   those stages: made, found again, removed
@@ -91,6 +92,14 @@ struct lc_txn_last {
 	int known;
 };
 
+/* A directory that hands something down to what is made in it. */
+struct lc_txn_birth {
+	char dir[PATH_MAX];
+	/* -ENOENT: it does not */
+	int fd;
+	int known;
+};
+
 struct commit_txn {
 	struct commit_store *store;
 	char id[COMMIT_TXN_ID_SIZE];
@@ -123,6 +132,7 @@ struct commit_txn {
 	size_t home;
 	/* a mount that had a stage is not there now: where */
 	char *missing;
+	struct lc_txn_birth birth;
 	struct lc_txn_last in_view;
 	struct lc_txn_last on_disk;
 	/* records are flushed together later */
@@ -147,12 +157,25 @@ int lc_txn_read_info(int dir, struct lc_txn_info *info);
 /* Its process is gone or its time is over; 0 also if that cannot be known. */
 int lc_txn_is_dead(int dir, int ops, const struct lc_txn_info *info);
 
-/* txn-stage.c: each makes the next object in-N on that mount; its path is in real */
-int lc_txn_stage_file(struct commit_txn *txn, size_t at, const struct lc_node *old, int mode_of,
-                      int from, const void *buffer, size_t length, char real[PATH_MAX],
-                      struct lc_identity *identity, struct commit_error *err);
-int lc_txn_stage_directory(struct commit_txn *txn, size_t at, mode_t mode, char real[PATH_MAX],
-                           struct lc_identity *identity);
+/* txn-birth.c: path is where the object will be, NULL: its metadata will be another's */
+/* The directory of path, if it or the stage hands something down; -ENOENT: neither. */
+int lc_txn_birthplace(struct commit_txn *txn, const char *path, int stage);
+void lc_txn_birth_forget(struct commit_txn *txn);
+/* A new file or directory in that stage, as if it had been made where it will be. */
+int lc_txn_create(struct commit_txn *txn, const char *path, int stage, const char *name);
+int lc_txn_mkdir(struct commit_txn *txn, const char *path, int stage, const char *name,
+                 mode_t mode);
+
+/*
+ * txn-stage.c: each makes the next object in-N on that mount; its path is in
+ * real. What path is: see txn-birth.c.
+ */
+int lc_txn_stage_file(struct commit_txn *txn, size_t at, const char *path,
+                      const struct lc_node *old, int mode_of, int from, const void *buffer,
+                      size_t length, char real[PATH_MAX], struct lc_identity *identity,
+                      struct commit_error *err);
+int lc_txn_stage_directory(struct commit_txn *txn, size_t at, const char *path, mode_t mode,
+                           char real[PATH_MAX], struct lc_identity *identity);
 int lc_txn_stage_symlink(struct commit_txn *txn, size_t at, const char *target, char real[PATH_MAX],
                          struct lc_identity *identity);
 int lc_txn_stage_link(struct commit_txn *txn, size_t at, const struct lc_node *from,
@@ -341,7 +364,8 @@ struct lc_decision {
 	int rc;
 	/* it was published, flushed, and is complete */
 	int finished;
-	/* LC_TXN_CONFLICT: the first step in its way; and for each step whether it is, see publish.h */
+	/* LC_TXN_CONFLICT: the first step in its way; and for each step whether it is, see
+	 * publish.h */
 	const struct lc_change *bad;
 	unsigned char *foreign;
 };
@@ -399,7 +423,7 @@ int lc_txn_conclude(struct commit_store *store, const struct lc_logged *const *d
                     uint64_t finished, struct commit_error *err);
 /* Why it is not finished: a negative code. */
 int lc_txn_tell_why(const struct commit_store *store, const struct lc_decision *decision,
-                   struct commit_error *err);
+                    struct commit_error *err);
 /* REPLAY of the first count of them, or up to the first that cannot be finished. */
 int lc_txn_replay(struct commit_store *store, struct lc_decisions *decisions, size_t count,
                   struct commit_error *err);

@@ -65,7 +65,8 @@ void lc_keep_copy_name(const char *name, char copy[64]);
 /* An open file gets content, metadata and times of another. */
 int lc_keep_copy(int from, int to, const char *path, const struct commit_store *store);
 
-/* Before the commit: adds the metadata that its steps will change. */
+/* Before the commit: adds the metadata that its steps will change, to be put back. */
+#define LC_KEEP_CAPABILITY "security.capability"
 int lc_keep_note(struct commit_txn *txn, struct lc_change_list *list);
 /* Published, not flushed yet: the index, and what is needed to keep it. */
 int lc_keep_prepare(struct commit_store *store, const struct commit_txn_info *info,

@@ -90,6 +90,7 @@ static int change_meta(struct lc_call *call, const struct wish *wish)
 	size_t at;
 	int rc = lc_txn_mount_for(call->txn, call->path, &at);
 
+	lc_txn_birth_forget(call->txn);
 	if (!rc)
 		rc = make_meta(call, wish, &meta);
 	if (rc)

@@ -158,6 +158,7 @@ int lc_txn_mount_for(struct commit_txn *txn, const char *path, size_t *at)
 void lc_txn_mounts_forget(struct commit_txn *txn)
 {
 	txn->in_view.known = 0;
+	lc_txn_birth_forget(txn);
 }
 
 int lc_txn_stage_on(struct commit_txn *txn, size_t at)
@@ -215,6 +216,7 @@ void lc_txn_mounts_release(struct commit_txn *txn)
 		free(txn->stages[i].path);
 	}
 	free(txn->stages);
+	lc_txn_birth_forget(txn);
 	lc_mounts_release(&txn->mounts);
 	free(txn->missing);
 }

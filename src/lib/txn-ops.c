@@ -156,6 +156,15 @@ static int keep_changes(const struct lc_call *call, char *real, struct lc_identi
 	return rc;
 }
 
+/* Its directory gives it more than a mode, which is all that the log holds. */
+static int is_born_elsewhere(const struct lc_call *call)
+{
+	struct commit_txn *txn = call->txn;
+
+	return lc_call_is_absent(&call->node) &&
+	       lc_txn_birthplace(txn, call->path, txn->dir) != -ENOENT;
+}
+
 static int put(struct commit_txn *txn, const char *path, int fd, int mode_of, const void *buffer,
                size_t length, struct commit_error *err)
 {
@@ -175,10 +184,11 @@ static int put(struct commit_txn *txn, const char *path, int fd, int mode_of, co
 	rc = find_stage(&call, &at);
 	if (rc)
 		return rc;
-	if (fd < 0 && !has_changes(&call) && lc_txn_may_log(txn, at, &call.node, length))
+	if (fd < 0 && !has_changes(&call) && lc_txn_may_log(txn, at, &call.node, length) &&
+	    !is_born_elsewhere(&call))
 		return put_logged(&call, buffer, length);
-	rc = lc_txn_stage_file(txn, at, &call.node, mode_of, fd, buffer, length, real, &identity,
-	                       err);
+	rc = lc_txn_stage_file(txn, at, call.path, &call.node, mode_of, fd, buffer, length, real,
+	                       &identity, err);
 	if (rc) {
 		lc_txn_poison(txn);
 		return rc;
@@ -258,7 +268,7 @@ int commit_txn_mkdir(struct commit_txn *txn, const char *path, mode_t mode,
 	rc = find_stage(&call, &at);
 	if (rc)
 		return rc;
-	rc = lc_txn_stage_directory(txn, at, mode, real, &identity);
+	rc = lc_txn_stage_directory(txn, at, call.path, mode, real, &identity);
 	return rc ? lc_call_failed(&call, rc, NULL) : lc_call_put(&call, real, &identity);
 }
 

@@ -113,16 +113,18 @@ static int fill(struct commit_txn *txn, int fd, int from, const void *buffer, si
 	return rc;
 }
 
-int lc_txn_stage_file(struct commit_txn *txn, size_t at, const struct lc_node *old, int mode_of,
-                      int from, const void *buffer, size_t length, char real[PATH_MAX],
-                      struct lc_identity *identity, struct commit_error *err)
+int lc_txn_stage_file(struct commit_txn *txn, size_t at, const char *path,
+                      const struct lc_node *old, int mode_of, int from, const void *buffer,
+                      size_t length, char real[PATH_MAX], struct lc_identity *identity,
+                      struct commit_error *err)
 {
 	char name[32];
 	int dir = lc_txn_next_object(txn, at, name, real);
 	int fd, rc;
 
-	/* 0666: the kernel takes the umask off; the directory around it is 0700. */
-	fd = dir < 0 ? dir : lc_sys_create(dir, name, O_RDWR, 0666);
+	if (mode_of >= 0 || S_ISREG(old->identity.mode))
+		path = NULL;
+	fd = dir < 0 ? dir : lc_txn_create(txn, path, dir, name);
 	if (fd < 0)
 		return lc_txn_fail(txn, fd, "stage", real, NULL, err);
 	rc = fill(txn, fd, from, buffer, length);
@@ -158,12 +160,12 @@ static int flush_directory(struct commit_txn *txn, size_t at, int dir, const cha
 	return rc;
 }
 
-int lc_txn_stage_directory(struct commit_txn *txn, size_t at, mode_t mode, char real[PATH_MAX],
-                           struct lc_identity *identity)
+int lc_txn_stage_directory(struct commit_txn *txn, size_t at, const char *path, mode_t mode,
+                           char real[PATH_MAX], struct lc_identity *identity)
 {
 	char name[32];
 	int dir = lc_txn_next_object(txn, at, name, real);
-	int rc = dir < 0 ? dir : lc_sys_mkdir(dir, name, mode);
+	int rc = dir < 0 ? dir : lc_txn_mkdir(txn, path, dir, name, mode);
 
 	if (!rc)
 		rc = flush_directory(txn, at, dir, name);

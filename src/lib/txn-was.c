@@ -16,7 +16,6 @@
  * it anywhere else. A change of owner takes set-id bits and capabilities away.
  */
 #define VALUE_MAX 65536
-#define CAPABILITY "security.capability"
 
 static int changes_owner(const struct lc_change *change)
 {
@@ -71,7 +70,7 @@ static int note_capability(int fd, const struct lc_change *change, struct lc_cha
 {
 	struct lc_change was = {
 	        .after = change->after, .mode = UINT32_MAX, .uid = UINT32_MAX, .gid = UINT32_MAX};
-	int rc = read_attribute(fd, CAPABILITY, &was);
+	int rc = read_attribute(fd, LC_KEEP_CAPABILITY, &was);
 
 	if (!rc && was.value[0])
 		return add(list, change->path, &was);
@@ -114,8 +113,6 @@ int lc_keep_note(struct commit_txn *txn, struct lc_change_list *list)
 	size_t i, count = list->count;
 	int rc = 0;
 
-	if (!lc_keep_is_on(txn->store))
-		return 0;
 	for (i = 0; i < count && !rc; i++) {
 		/* The list may move while it grows. */
 		struct lc_change change = list->items[i];

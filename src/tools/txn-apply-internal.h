@@ -12,7 +12,6 @@ struct apply {
 	struct txn_session *session;
 	struct reader *reader;
 	struct txn_names names;
-	mode_t mask;
 	/* owners can be set; they are those of the entries */
 	bool privileged;
 	bool same_owner;

@@ -139,7 +139,7 @@ static int make_directory(struct apply *apply, const char *path, bool *kept)
 	if (kind != COMMIT_KIND_ABSENT)
 		rc = commit_txn_rm(session->txn, path, &session->err);
 	if (rc == COMMIT_OK)
-		rc = commit_txn_mkdir(session->txn, path, 0777 & ~apply->mask, &session->err);
+		rc = commit_txn_mkdir(session->txn, path, 0777, &session->err);
 	return rc;
 }
 
@@ -420,8 +420,6 @@ int txn_apply(struct txn_session *session)
 	int rc = txn_finish_check(session);
 
 	apply.same_owner = apply.privileged && !session->options->no_same_owner;
-	apply.mask = umask(077);
-	umask(apply.mask);
 	if (rc == COMMIT_OK)
 		rc = open_reader(&apply);
 	if (rc == COMMIT_OK)

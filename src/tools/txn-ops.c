@@ -43,10 +43,8 @@ static int run_rm(struct commit_txn *txn, const struct txn_word *words, struct c
 
 static int run_mkdir(struct commit_txn *txn, const struct txn_word *words, struct commit_error *err)
 {
-	mode_t mask = umask(077);
-
-	umask(mask);
-	return commit_txn_mkdir(txn, words[0].text, 0777 & ~mask, err);
+	/* The kernel takes the umask off, unless the directory above has a default ACL. */
+	return commit_txn_mkdir(txn, words[0].text, 0777, err);
 }
 
 static int run_rmdir(struct commit_txn *txn, const struct txn_word *words, struct commit_error *err)

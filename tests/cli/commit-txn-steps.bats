@@ -425,3 +425,62 @@ teardown() { sweep; }
 	gives 0 as_user commit-txn script -C own <ops
 	[ "$(cd own && stat -c %a f d | xargs)" = '640 755' ]
 }
+
+# What the kernel gives in the directory, and what a transaction has made of the same.
+same_birth() {
+	local kind
+	for kind in f d d/f d/d; do
+		[ "$(stat -c '%a %g' "$1/native-$kind")" = "$(stat -c '%a %g' "$1/ours-$kind")" ] ||
+			{ stat -c '%A %g %n' "$1/native-$kind" "$1/ours-$kind"; return 1; }
+		[ "$(getfacl -cnp "$1/native-$kind")" = "$(getfacl -cnp "$1/ours-$kind")" ] ||
+			{ getfacl -np "$1/native-$kind" "$1/ours-$kind"; return 1; }
+	done
+}
+
+@test "what is new gets group and default ACL of its directory, not of the stage" {
+	need_root
+	need getfacl setfacl
+	mkdir root/plain root/group root/acl
+	chgrp 4321 root/group
+	chmod 2775 root/group
+	setfacl -d -m u::rwx,u:1234:rw,g::r,o::- root/acl || skip 'no ACLs here'
+	gives 0 commit-txn init
+	for umask in 022 077; do
+		umask "$umask"
+		for dir in plain group acl; do
+			(cd "root/$dir" && rm -rf native* ours* && echo x >native-f && mkdir native-d native-d/d && echo x >native-d/f)
+			printf '%s\n' "write $dir/ours-f x" "mkdir $dir/ours-d" "mkdir $dir/ours-d/d" \
+				"write $dir/ours-d/f x" >ops
+			gives 0 commit-txn script <ops
+			same_birth "root/$dir"
+		done
+	done
+	# and a root that hands down to its store keeps that to itself
+	umask 022
+	mkdir other
+	chgrp 4321 other
+	chmod 2755 other
+	setfacl -d -m u:1234:rw other
+	gives 0 commit-txn init -C other
+	mkdir other/plain
+	chmod g-s other/plain
+	chgrp 0 other/plain
+	setfacl -b other/plain
+	(cd other/plain && echo x >native-f && mkdir native-d native-d/d && echo x >native-d/f)
+	printf '%s\n' 'write plain/ours-f x' 'mkdir plain/ours-d' 'mkdir plain/ours-d/d' \
+		'write plain/ours-d/f x' >ops
+	gives 0 commit-txn script -C other <ops
+	same_birth other/plain
+}
+
+@test "a group that one is not of comes from the directory too" {
+	need_root
+	need_user
+	mkdir own own/group
+	chown 65534:4321 own/group
+	chown 65534:65534 own
+	chmod 2775 own/group
+	echo 'write group/f x' >ops
+	gives 0 as_user commit-txn script -C own <ops
+	[ "$(stat -c %g own/group/f)" = 4321 ]
+}

@@ -310,6 +310,32 @@ moves_what_is_replaced() {
 	gives 0 commit-recover --check root
 }
 
+@test "--resolve=TXN:abort: owner, attributes and capabilities go back too" {
+	need_root
+	need getfattr setfattr
+	echo o >root/o
+	chmod 4755 root/o
+	chown 3:4 root/b
+	setfattr -n user.k -v old root/b || skip 'no attributes here'
+	setfattr -n security.capability -v 0sAQAAAgAEAAAAAAAAAAAAAAAAAAA= root/a
+	script_pends_at "$published" <<-END
+		chown 5:6 b
+		setxattr user.k=new b
+		setxattr user.n=1 b
+		chown 7 o
+		chown 7 a
+	END
+	[ "$(stat -c %u:%g root/b) $(getfattr --only-values -n user.k root/b)" = '5:6 new' ]
+	setfattr -n user.n -v theirs root/b
+	gives 10 commit-recover --resolve="$T:abort" root
+	[ "$(stat -c %u:%g root/b) $(getfattr --only-values -n user.k root/b)" = '3:4 old' ]
+	[ "$(getfattr --only-values -n user.n root/b)" = theirs ]
+	[ "$(stat -c %u:%a root/o)" = 0:4755 ]
+	[ "$(stat -c %u root/a)" = 0 ]
+	getfattr -n security.capability root/a
+	idle
+}
+
 @test "--resolve=TXN:abort: what others have done since stays, old versions have a place" {
 	mkdir root/d root/old
 	echo 'old f' >root/d/f
