@@ -331,6 +331,15 @@ used() { cmp -l "$1" /dev/zero 2>/dev/null | tail -n 1 | awk '{ print $1 }'; }
 	[ "$n" -gt 60 ]
 }
 
+@test "pitfall 37: what is finished is finished once" {
+	script 0 '' 'put a new'
+	recovers 0
+	script 137 1:kill:once:exchange 'put b new'
+	recovers
+	recovers 0
+	recovers 0
+}
+
 # 38. swaps, cycles, a directory into its own new child; 39. files and directories
 
 # each_kill CALL LINE...: killed at each call of that name; afterwards root is as want

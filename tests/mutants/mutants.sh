@@ -41,7 +41,7 @@ know() {
 		;;
 	txn)
 		suites='txn-pitfalls-31-53'
-		tools='commit-txn commit-recover'
+		tools='commit-save commit-txn commit-recover'
 		;;
 	*) die "there is no list $1" ;;
 	esac
