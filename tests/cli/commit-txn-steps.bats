@@ -142,8 +142,13 @@ teardown() { sweep; }
 
 @test "an abort that is killed half way leaves nothing that could be committed" {
 	need_faults
+	local n
 	for call in unlink:1 unlink:2 unlink:3 unlink:4 rmdir:1; do
 		begins
+		# of many names the one that counts is hardly the first by itself
+		for n in 1 2 3 4 5 6 7 8; do
+			gives 0 commit-txn put "$T" "n$n" -- echo x
+		done
 		gives 0 commit-txn put "$T" a -- echo x
 		gives 0 commit-txn put "$T" b -- echo x
 		gives 137 env COMMIT_FAULT="${call#*:}:kill:once:${call%:*}" \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 # mutate.pl LIST N OUT: carry out the Nth mutation of LIST in the working
 # directory. The files it changes are first copied to *.kept, and named in OUT.
-# Without N and OUT: print the mutations, one a line, as N, tests, guard.
+# Without N and OUT: print the mutations, one a line, as N, tests, guard, files.
 #
 # A list has mutations of this form, with empty lines between hunks:
 #
@@ -42,7 +42,11 @@ while (my $line = <$in>) {
 }
 if (!defined $number) {
 	my $n = 0;
-	printf "%d\t%s\t%s\n", ++$n, $_->{tests}, $_->{guard} for @mutations;
+	for my $mutation (@mutations) {
+		my %files = map { $_->{file} => 1 } @{$mutation->{hunks}};
+		print join("\t", ++$n, $mutation->{tests}, $mutation->{guard},
+			join(' ', sort keys %files)), "\n";
+	}
 	exit 0;
 }
 

@@ -90,6 +90,31 @@ static void so_does_a_directory_that_somebody_has_filled(void **state)
 	expect_absent("stage/out-0");
 }
 
+/* The step that puts what waits at place over what stands at path just now. */
+static void add_replacement(const char *path, const char *place)
+{
+	struct stat old = stat_of(path), new = stat_of(place);
+	struct lc_change change = {.type = LC_CHANGE_PUT};
+
+	change.path = strdup(path);
+	change.place = strdup(place);
+	lc_identity_of(&old, &change.before);
+	lc_identity_of(&new, &change.after);
+	assert_int_equal(lc_change_list_add(&list, &change), 0);
+}
+
+static void so_does_what_an_exchange_brings_out(void **state)
+{
+	(void)state;
+	put("f", "old");
+	put("stage/in-0", "new");
+	add_replacement("f", "stage/in-0");
+	at_call("exchange", 1, write_to_it, NULL);
+	assert_int_equal(apply(), -ESTALE);
+	expect_file("f", "theirs");
+	expect_file("stage/in-0", "new");
+}
+
 static void going_back_replaces_nothing(void **state)
 {
 	(void)state;
@@ -297,6 +322,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        AMONG(what_was_written_before_the_rename_goes_back),
 	        AMONG(so_does_a_directory_that_somebody_has_filled),
+	        AMONG(so_does_what_an_exchange_brings_out),
 	        AMONG(going_back_replaces_nothing),
 	        AMONG(a_directory_that_cannot_be_moved_is_removed),
 	        AMONG(a_mount_that_is_not_there_stops_all),
