@@ -32,7 +32,7 @@ static void walk(struct view *view, struct disk *disk, unsigned number, uint64_t
 	unsigned i;
 
 	add(view, path, node_face(node) + (S_ISREG(node->at.mode) && links ? node->nlink : 0),
-	    mix(number, (uint64_t)node->ctime.tv_nsec));
+	    mix(mix(number, (uint64_t)node->ctime.tv_sec), (uint64_t)node->ctime.tv_nsec) | 1);
 	for (i = 0; i < node->entry_count; i++) {
 		entry = &node->entries[i];
 		if (strcmp(entry->name, ".commit") == 0)

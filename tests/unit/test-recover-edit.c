@@ -104,7 +104,7 @@ static void edits_that_cannot_be_finished_are_pending(void **state)
 	assert_return_code(flock(fd, LOCK_EX), errno);
 	finds(".", COMMIT_DECIDE_LIVE, 0);
 	close(fd);
-	fault("2:EINVAL:fsync");
+	fault("1:EINVAL:fsync,3:EINVAL:fsync");
 	finds(".", COMMIT_DECIDE_ROLL_FORWARD, 1);
 	expect_file("f", "new");
 }
