@@ -7,17 +7,19 @@
 #
 # A new file is entered in one of the lists below and nowhere else.
 
-lint_tests = \
+quick_lints = \
 	tests/lint/files.sh \
 	tests/lint/floors.sh \
 	tests/lint/headers.sh \
-	tests/lint/lints.bats \
 	tests/lint/manual.sh \
-	tests/lint/shell.sh \
 	tests/lint/size.sh \
 	tests/lint/spdx.sh \
 	tests/lint/symbols.sh \
 	tests/lint/sys-only.sh
+
+lint_tests = $(quick_lints) \
+	tests/lint/lints.bats \
+	tests/lint/shell.sh
 
 # Each is tests/unit/test-MODULE.c, compiled and linked alike.
 unit_tests = \
@@ -129,8 +131,7 @@ fs_tests = \
 
 # What make distcheck is content with; what is worth testing again when it is built
 # by another compiler or with sanitizers; and everything
-quick_tests = $(filter-out $(slow_lints),$(lint_tests)) $(unit_programs)
-slow_lints = tests/lint/lints.bats tests/lint/shell.sh
+quick_tests = $(quick_lints) $(unit_programs)
 product_tests = $(unit_programs) $(cli_tests) $(fault_tests) $(acl_tests)
 # musl-gcc has no libacl and no jansson
 musl_tests = $(unit_programs) $(cli_tests)
