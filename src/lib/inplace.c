@@ -246,14 +246,34 @@ static int sector_known(const unsigned char *now, const unsigned char *old,
 	return memcmp(now + same, old + same, count - same) == 0;
 }
 
-/* Each sector of [0, length) in now is known. */
-static int sectors_known(const struct images *images, size_t length)
+/*
+ * The sector in which a file that got smaller ends, or will end: a cut zeroes the
+ * rest of the block, and that may be on the disk before the new size is.
+ */
+static int cut_known(const unsigned char *now, const unsigned char *old, const unsigned char *new,
+                     size_t cut, size_t count)
 {
+	unsigned char rest[LC_SECTOR];
+
+	memcpy(rest, old, cut);
+	memset(rest + cut, 0, count - cut);
+	return sector_known(now, rest, new, count);
+}
+
+/* Each sector of [0, length) in now, which was read from start on, is known. */
+static int sectors_known(const struct images *images, uint64_t start, size_t length)
+{
+	const uint64_t end = images->journal->new_size;
 	size_t at, count;
+	int known;
 
 	for (at = 0; at < length; at += LC_SECTOR) {
 		count = length - at < LC_SECTOR ? length - at : LC_SECTOR;
-		if (!sector_known(images->now + at, images->old + at, images->new + at, count))
+		known = sector_known(images->now + at, images->old + at, images->new + at, count);
+		if (!known && end > start + at && end < start + at + count)
+			known = cut_known(images->now + at, images->old + at, images->new + at,
+			                  (size_t)(end - start) - at, count);
+		if (!known)
 			return 0;
 	}
 	return 1;
@@ -273,7 +293,7 @@ static int compare(const struct images *images, int target)
 		rc = read_image(images->fd, j->old_offset, j->old_size, at, images->old);
 		if (!rc)
 			rc = read_image(images->fd, j->new_offset, j->new_size, at, images->new);
-		if (!rc && !sectors_known(images, (size_t)length))
+		if (!rc && !sectors_known(images, at, (size_t)length))
 			rc = -ESTALE;
 		if (rc)
 			return rc;

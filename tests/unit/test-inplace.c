@@ -221,6 +221,28 @@ static void sizes_between_are_ours_while_it_shrinks(void **state)
 	assert_int_equal(decide(), -ESTALE);
 }
 
+/* A cut zeroes the rest of its block; that may reach the disk, and the new size not. */
+static void a_cut_that_was_written_before_its_size_is_ours(void **state)
+{
+	(void)state;
+	make_edit(2000, 700);
+	memset(mix, 0, sizeof mix);
+	memcpy(mix, old, 700);
+	write_target(mix, 2000);
+	assert_int_equal(decide(), 0);
+	memcpy(mix, new, 600);
+	write_target(mix, 2000);
+	assert_int_equal(decide(), 0);
+	mix[699] ^= 1;
+	write_target(mix, 2000);
+	assert_int_equal(decide(), -ESTALE);
+	/* not in another sector, where nothing ends */
+	mix[699] ^= 1;
+	memcpy(mix + 1024, old + 1024, 100);
+	write_target(mix, 2000);
+	assert_int_equal(decide(), -ESTALE);
+}
+
 static void look_at_it(void *context)
 {
 	*(int *)context = decide();
@@ -442,6 +464,7 @@ int main(void)
 	        EDIT(a_write_that_ended_inside_a_sector_is_ours),
 	        EDIT(sizes_between_are_ours_while_it_grows),
 	        EDIT(sizes_between_are_ours_while_it_shrinks),
+	        EDIT(a_cut_that_was_written_before_its_size_is_ours),
 	        EDIT(a_kill_anywhere_in_apply_can_be_rolled_forward),
 	        EDIT(another_file_is_not_the_target),
 	        EDIT(damaged_images_are_not_applied),
