@@ -244,18 +244,40 @@ int txn_apply_metadata(struct apply *apply, const char *path, struct txn_name *n
 	return rc;
 }
 
+static int by_path(const void *a, const void *b)
+{
+	const struct txn_name *const *left = a, *const *right = b;
+
+	return strcmp((*left)->path, (*right)->path);
+}
+
+/* Those with a mode that is left to be set, by path: the table has them in no order. */
+static const struct txn_name **sorted_names(const struct apply *apply, size_t *count)
+{
+	const struct txn_name **names = calloc(apply->names.size + 1, sizeof(struct txn_name *));
+
+	*count = 0;
+	for (size_t i = 0; names != NULL && i < apply->names.size; i++)
+		if (apply->names.slots[i] != NULL && apply->names.slots[i]->has_mode)
+			names[(*count)++] = apply->names.slots[i];
+	if (names != NULL)
+		qsort(names, *count, sizeof(struct txn_name *), by_path);
+	return names;
+}
+
 /* A directory that may not be written had to be filled first. */
 int txn_apply_modes(struct apply *apply)
 {
 	struct txn_session *session = apply->session;
+	size_t count;
+	const struct txn_name **names = sorted_names(apply, &count);
 	int rc = COMMIT_OK;
 
-	for (size_t i = 0; rc == COMMIT_OK && i < apply->names.size; i++) {
-		const struct txn_name *name = apply->names.slots[i];
-
-		if (name != NULL && name->has_mode)
-			rc = commit_txn_chmod(session->txn, name->path, name->mode, &session->err);
-	}
+	if (names == NULL)
+		return cli_fail(&session->err, COMMIT_EFAILED, ENOMEM, "apply", NULL, NULL);
+	for (size_t i = 0; rc == COMMIT_OK && i < count; i++)
+		rc = commit_txn_chmod(session->txn, names[i]->path, names[i]->mode, &session->err);
+	free(names);
 	if (apply->left_out && !cli.quiet)
 		cli_say(NULL, "warning: extended attributes that only root may set were left out");
 	return rc;

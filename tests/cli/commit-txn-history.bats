@@ -270,8 +270,8 @@ older() {
 		[ -z "$(find root/.commit/history -name 'gone-*')" ]
 	done
 	echo "# $n calls, $olds old, $news new" >&3
-	[ "$olds" -gt 30 ]
-	[ "$news" -gt 20 ]
+	((olds * ${LC_EVERY:-1} > 30))
+	((news * ${LC_EVERY:-1} > 20))
 }
 
 # killed_commit N: true once N is beyond the last call

@@ -268,7 +268,8 @@ a_groups_tree() {
 	[ "$(mode root/a)" = 644 ]
 	umask 077
 	as 3002 3000 commit-txn script -C root <<<'mkdir d'
-	[ "$(mode root/d)" = 700 ]
+	# with the root's set-group-id bit, as the kernel hands it down
+	[ "$(mode root/d)" = 2700 ]
 	as 3001 3000 commit-txn script -C root <<<'write c 1'
 	holds root/c 1
 }

@@ -354,6 +354,6 @@ killed_undo() {
 		fi
 	done
 	echo "# $n calls, $olds old, $news new" >&3
-	[ "$olds" -gt 30 ]
-	[ "$news" -gt 20 ]
+	((olds * ${LC_EVERY:-1} > 30))
+	((news * ${LC_EVERY:-1} > 20))
 }
