@@ -44,9 +44,10 @@ static void start(void)
 		mutant.sites = open(sites, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 	if (noise)
 		mutant.noise = open(noise, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	if (!spec)
+		return;
 	/* NOLINTNEXTLINE(cert-err34-c): the number may be missing */
-	if (spec &&
-	    sscanf(spec, "%15[^:]:%63[^:]:%lu", mutant.what, mutant.where, &mutant.only) < 2) {
+	if (sscanf(spec, "%15[^:]:%63[^:]:%lu", mutant.what, mutant.where, &mutant.only) < 2) {
 		fprintf(stderr, "COMMIT_CRASH_MUTANT: %s: wants WHAT:WHERE[:N]\n", spec);
 		abort();
 	}

@@ -130,7 +130,7 @@ static int copy_attribute(int from, const char *name, int to, const char *as)
 /* probe: a file that was made in the parent with that mode; or -1: there is none */
 static int hand_down(int parent, int probe, int dir, mode_t mode)
 {
-	struct stat above, made;
+	struct stat above, made = {0};
 	int rc = lc_sys_fstat(parent, &above);
 
 	if (!rc)

@@ -13,11 +13,11 @@ static void share_out(const struct board *board, const struct settings *s, const
                       struct limits *limits)
 {
 	const struct job *other;
-	int left = 0;
+	int left = 1;
 	uint64_t wanted = s->images > board->images ? s->images - board->images : 0;
 	double rest = board->begin + s->seconds - now();
 
-	for (other = job; other < board->jobs + board->count; other++)
+	for (other = job + 1; other < board->jobs + board->count; other++)
 		left += !other->finished;
 	limits->images = (wanted + (uint64_t)left - 1) / (uint64_t)left;
 	limits->until = now() + (rest > 0 ? rest : 0) * s->workers /

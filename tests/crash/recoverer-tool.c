@@ -3,4 +3,4 @@
 int recover_main(int argc, char **argv);
 
 #define main recover_main
-#include "tools/commit-recover.c"
+#include "tools/commit-recover.c" /* NOLINT(bugprone-suspicious-include): that is the point */

@@ -281,7 +281,6 @@ static void judge_recovery(struct judge *judge, const struct promise *promise,
 {
 	struct trace trace = machine.trace;
 	const size_t all = trace.count;
-	const struct effect *effect;
 	unsigned most;
 	struct past past;
 
@@ -289,7 +288,7 @@ static void judge_recovery(struct judge *judge, const struct promise *promise,
 	trace.count = end;
 	past_begin(&past, disk, &trace, judge->order);
 	cut.is_second = 1;
-	while (!judge->found && (effect = past_step(&past))) {
+	while (!judge->found && past_step(&past)) {
 		if (past.at <= begin)
 			continue;
 		cut.second_point = past.at;

@@ -227,7 +227,7 @@ uint64_t node_face(struct node *node)
 		             lc_digest64(at->xattrs[i].value, at->xattrs[i].length));
 	if (S_ISREG(at->mode)) {
 		digest = mix(digest, (uint64_t)node->size);
-		for (i = 0; i < node->page_count; i++)
+		for (i = 0; node->pages && i < node->page_count; i++)
 			if (node->pages[i])
 				digest = mix(mix(digest, i), page_digest(node->pages[i]));
 	}
@@ -245,7 +245,7 @@ uint64_t node_digest(struct node *node)
 	if (node->digested)
 		return node->digest;
 	digest = mix(mix(node_face(node), (uint64_t)node->at.mtime.tv_nsec), node->nlink);
-	for (i = 0; i < node->entry_count; i++)
+	for (i = 0; node->entries && i < node->entry_count; i++)
 		digest = mix(mix(digest, digest_of_name(node->entries[i].name)),
 		             node->entries[i].node);
 	node->digest = digest;

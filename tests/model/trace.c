@@ -57,7 +57,7 @@ static void apply_data(struct disk *disk, const struct effect *effect, unsigned 
 	struct node *node = disk_own(disk, effect->node);
 	const unsigned index = effect->u.data.index;
 	struct page *page;
-	unsigned i;
+	size_t i;
 
 	mask &= effect->u.data.mask;
 	if (mask == 0xff) {

@@ -29,7 +29,9 @@ analysis_flags() {
 	echo "-DHAVE_CONFIG_H -I$run_dir/check -I$source_dir/src/include"
 	case $1 in
 	src/tools/*) echo "-I$source_dir/src/tools -I$source_dir/src" ;;
-	src/lib/fault*.c) echo "-I$source_dir/src/lib -DLC_FAULT" ;;
+	tests/crash/recoverer*) echo "-I$source_dir/src/tools -I$source_dir/src" ;;
+	# it stands in for src/lib/fault-crash.c
+	src/lib/fault*.c | tests/model/*) echo "-I$source_dir/src/lib -DLC_FAULT" ;;
 	tests/unit/*) echo "-I$source_dir/src/lib -I$source_dir/tests/unit -DLC_FAULT" ;;
 	tests/fuzz/*)
 		echo "-I$source_dir/src/lib -I$source_dir/src/tools -I$source_dir/src -I$source_dir/tests/fuzz"
