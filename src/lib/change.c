@@ -42,7 +42,8 @@ int lc_identity_same(const struct lc_identity *a, const struct lc_identity *b)
 		return 1;
 	if (a->inode != b->inode)
 		return 0;
-	return !S_ISREG(a->mode) ||
+	/* The inode of a link that is gone is often the next one's: it tells too little. */
+	return (!S_ISREG(a->mode) && !S_ISLNK(a->mode)) ||
 	       (a->size == b->size && a->seconds == b->seconds && a->nanoseconds == b->nanoseconds);
 }
 

@@ -89,7 +89,7 @@ struct lc_change {
 };
 
 void lc_identity_of(const struct stat *st, struct lc_identity *identity);
-/* The same version: of a regular file also its size and mtime, else its inode and type. */
+/* The same version: of a file or link also its size and mtime, else its inode and type. */
 int lc_identity_same(const struct lc_identity *a, const struct lc_identity *b);
 
 /* It changes something, and is not just what the steps have to know. */

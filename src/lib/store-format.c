@@ -88,8 +88,7 @@ static int replace_text(const struct commit_store *store, const char *new_name, 
 	return rc == -EINVAL || rc == -EOPNOTSUPP ? 0 : rc;
 }
 
-/* The word and a number after it, behind which *text then stands. */
-static int take_number(const char **text, const char *word, int base, uint64_t *number)
+int lc_store_take_number(const char **text, const char *word, int base, uint64_t *number)
 {
 	char *end;
 
@@ -107,7 +106,7 @@ static int take_version(const char **text, const char *start)
 {
 	uint64_t version;
 
-	if (!take_number(text, start, 10, &version))
+	if (!lc_store_take_number(text, start, 10, &version))
 		return -EBADMSG;
 	return version == VERSION ? 0 : -EPROTONOSUPPORT;
 }
@@ -137,11 +136,11 @@ static int parse_format(const char *text, struct lc_store_format *format)
 
 	if (rc)
 		return rc;
-	if (!take_number(&at, "\nfs ", 16, &found.fs) ||
-	    !take_number(&at, "\ninode ", 10, &found.inode))
+	if (!lc_store_take_number(&at, "\nfs ", 16, &found.fs) ||
+	    !lc_store_take_number(&at, "\ninode ", 10, &found.inode))
 		return -EBADMSG;
-	take_number(&at, "\nroot ", 10, &found.root);
-	found.grouped = take_number(&at, "\ngroup ", 10, &group);
+	lc_store_take_number(&at, "\nroot ", 10, &found.root);
+	found.grouped = lc_store_take_number(&at, "\ngroup ", 10, &group);
 	found.group = (gid_t)group;
 	print_format(&found, again);
 	if (strcmp(text, again) != 0)
@@ -258,8 +257,9 @@ static int check_link(struct commit_store *store, const char *at, char **path)
 		rc = lc_sys_fs_id(store->root, &here);
 	if (rc)
 		return rc;
-	if (!take_number(&at, "\nfs ", 16, &fs) || !take_number(&at, "\ninode ", 10, &inode) ||
-	    !take_number(&at, "\nroot ", 10, &wanted) || strncmp(at, "\npath /", 7) != 0)
+	if (!lc_store_take_number(&at, "\nfs ", 16, &fs) ||
+	    !lc_store_take_number(&at, "\ninode ", 10, &inode) ||
+	    !lc_store_take_number(&at, "\nroot ", 10, &wanted) || strncmp(at, "\npath /", 7) != 0)
 		return -EBADMSG;
 	if (fs != here || wanted != root.st_ino)
 		return -EXDEV;
@@ -304,7 +304,7 @@ static int parse_config(const char *text, struct lc_store_config *config)
 	if (rc)
 		return rc;
 	for (bound = COMMIT_BOUND_COUNT; bound <= COMMIT_BOUND_BYTES; bound++)
-		if (take_number(&at, bounds[bound], 10, &config->keep)) {
+		if (lc_store_take_number(&at, bounds[bound], 10, &config->keep)) {
 			config->bound = (enum commit_bound)bound;
 			return strcmp(at, "\n") == 0 ? 0 : -EBADMSG;
 		}

@@ -178,6 +178,11 @@ int lc_store_check_format(const struct commit_store *store, const struct lc_stor
 int lc_store_write_link(const struct commit_store *store);
 /* Opens what it names: -ENOTDIR: it is no such file; -ESTALE: nothing is there; -EXDEV. */
 int lc_store_follow_link(struct commit_store *store);
+/*
+ * Takes the word and a number after it off *text, which then stands behind them.
+ * 1, or 0 if something else stands there, with *text as it was.
+ */
+int lc_store_take_number(const char **text, const char *word, int base, uint64_t *number);
 /* No file stands for the defaults. */
 int lc_store_read_config(const struct commit_store *store, struct lc_store_config *config);
 int lc_store_write_config(const struct commit_store *store, const struct lc_store_config *config);

@@ -155,7 +155,7 @@ void lc_txn_id(uint64_t number, char id[COMMIT_TXN_ID_SIZE]);
 uint64_t lc_txn_process_start(int64_t pid);
 int lc_txn_read_info(int dir, struct lc_txn_info *info);
 /* Its process is gone or its time is over; 0 also if that cannot be known. */
-int lc_txn_is_dead(int dir, int ops, const struct lc_txn_info *info);
+int lc_txn_is_dead(int ops, const struct lc_txn_info *info);
 
 /* txn-birth.c: path is where the object will be, NULL: its metadata will be another's */
 /* The directory of path, if it or the stage hands something down; -ENOENT: neither. */

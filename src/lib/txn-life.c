@@ -40,17 +40,13 @@ uint64_t lc_txn_process_start(int64_t pid)
 	return field ? strtoull(field + 1, NULL, 10) : 0;
 }
 
-/* The word and a number after it, behind which *text then stands. */
 static int read_number(const char **text, const char *word, int64_t *number)
 {
-	char *end;
+	uint64_t found;
 
-	if (strncmp(*text, word, strlen(word)) != 0)
+	if (!lc_store_take_number(text, word, 10, &found) || found > INT64_MAX)
 		return 0;
-	*number = strtoll(*text + strlen(word), &end, 10);
-	if (end == *text + strlen(word))
-		return 0;
-	*text = end;
+	*number = (int64_t)found;
 	return 1;
 }
 
@@ -99,12 +95,11 @@ static int is_of_another_boot(const struct lc_txn_info *info)
  * no locks its boot and its age do. A kept one dies with its owner, if it has
  * one, and of age. A process of an earlier boot is gone, whoever has its number.
  */
-int lc_txn_is_dead(int dir, int ops, const struct lc_txn_info *info)
+int lc_txn_is_dead(int ops, const struct lc_txn_info *info)
 {
 	int64_t age = (int64_t)time(NULL) - info->begun;
 	int rc = lc_sys_lock(ops);
 
-	(void)dir;
 	/* Somebody has it, or nobody can tell. */
 	if (rc && !lc_lock_unsupported(rc))
 		return 0;

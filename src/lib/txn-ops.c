@@ -252,6 +252,18 @@ int commit_txn_rmdir(struct commit_txn *txn, const char *path, struct commit_err
 	return take_away(&call);
 }
 
+/* Where nothing is yet: the call, and the stage for what will be there. */
+static int begin_new(struct lc_call *call, struct commit_txn *txn, const char *operation,
+                     const char *path, size_t *at, struct commit_error *err)
+{
+	int rc = lc_call_begin(call, txn, operation, path, err);
+
+	if (rc)
+		return rc;
+	return lc_call_is_absent(&call->node) ? find_stage(call, at)
+	                                      : lc_call_failed(call, -EEXIST, NULL);
+}
+
 int commit_txn_mkdir(struct commit_txn *txn, const char *path, mode_t mode,
                      struct commit_error *err)
 {
@@ -259,13 +271,8 @@ int commit_txn_mkdir(struct commit_txn *txn, const char *path, mode_t mode,
 	char real[PATH_MAX];
 	struct lc_call call;
 	size_t at;
-	int rc = lc_call_begin(&call, txn, "mkdir", path, err);
+	int rc = begin_new(&call, txn, "mkdir", path, &at, err);
 
-	if (rc)
-		return rc;
-	if (!lc_call_is_absent(&call.node))
-		return lc_call_failed(&call, -EEXIST, NULL);
-	rc = find_stage(&call, &at);
 	if (rc)
 		return rc;
 	rc = lc_txn_stage_directory(txn, at, call.path, mode, real, &identity);
@@ -279,13 +286,8 @@ int commit_txn_symlink(struct commit_txn *txn, const char *target, const char *p
 	char real[PATH_MAX];
 	struct lc_call call;
 	size_t at;
-	int rc = lc_call_begin(&call, txn, "symlink", path, err);
+	int rc = begin_new(&call, txn, "symlink", path, &at, err);
 
-	if (rc)
-		return rc;
-	if (!lc_call_is_absent(&call.node))
-		return lc_call_failed(&call, -EEXIST, NULL);
-	rc = find_stage(&call, &at);
 	if (rc)
 		return rc;
 	rc = lc_txn_stage_symlink(txn, at, target, real, &identity);

@@ -258,7 +258,7 @@ int lc_txn_stage_is_dead(const struct commit_store *store, const char *name)
 	if (ops == -ENOENT || (ops >= 0 && lc_txn_read_info(dir, &info) != 0))
 		dead = ops < 0 || lc_sys_lock(ops) == 0;
 	else if (ops >= 0)
-		dead = lc_txn_is_dead(dir, ops, &info);
+		dead = lc_txn_is_dead(ops, &info);
 	lc_sys_drop(&ops);
 	lc_sys_drop(&dir);
 	return dead;

@@ -288,7 +288,8 @@ static const char *missing_path(const struct tree *a, const struct tree *b, int 
 	return NULL;
 }
 
-const char *tree_differs(const struct tree *a, const struct tree *b)
+static const char *first_difference(const struct tree *a, const struct tree *b,
+                                    int (*same)(const struct node *a, const struct node *b))
 {
 	const char *path;
 	int i;
@@ -297,26 +298,25 @@ const char *tree_differs(const struct tree *a, const struct tree *b)
 		path = missing_path(a, b, i);
 		if (path)
 			return path;
-		if (!is_same(&a->nodes[i], &b->nodes[i]))
+		if (!same(&a->nodes[i], &b->nodes[i]))
 			return a->nodes[i].path;
 	}
 	return NULL;
 }
 
+const char *tree_differs(const struct tree *a, const struct tree *b)
+{
+	return first_difference(a, b, is_same);
+}
+
+static int has_same_content(const struct node *a, const struct node *b)
+{
+	return (a->mode & S_IFMT) == (b->mode & S_IFMT) && a->content == b->content;
+}
+
 const char *tree_differs_in_content(const struct tree *a, const struct tree *b)
 {
-	const char *path;
-	int i;
-
-	for (i = 0; i < a->count || i < b->count; i++) {
-		path = missing_path(a, b, i);
-		if (path)
-			return path;
-		if ((a->nodes[i].mode & S_IFMT) != (b->nodes[i].mode & S_IFMT) ||
-		    a->nodes[i].content != b->nodes[i].content)
-			return a->nodes[i].path;
-	}
-	return NULL;
+	return first_difference(a, b, has_same_content);
 }
 
 /* An object that was moved keeps its times too. */
