@@ -87,6 +87,7 @@ enum commit_backup {
 #define COMMIT_SAVE_STRICT (1u << 6)      /* what cannot be kept is an error */
 #define COMMIT_SAVE_IN_PLACE (1u << 7)    /* keep the inode; journaled rewrite */
 #define COMMIT_SAVE_LOCK_EARLY (1u << 8)  /* lock in open, not in finish */
+#define COMMIT_SAVE_BRIEF (1u << 9)       /* short content, at hand: staged under a name */
 
 /* Bits of commit_save_options.no_preserve */
 #define COMMIT_KEEP_MODE (1u << 0)

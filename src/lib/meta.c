@@ -33,6 +33,8 @@ struct transfer {
 	int owner_lost;
 	int group_lost;
 	int acl_lost;
+	/* one was set or removed, and the mode's group bits with it */
+	int acl_changed;
 };
 
 int lc_meta_lost(const struct lc_meta_plan *plan, int errnum, const char *what, const char *path,
@@ -189,6 +191,7 @@ static int copy_one(struct transfer *t, const char *name, void *value)
 			t->acl_lost = 1;
 			return 0;
 		}
+		t->acl_changed = 1;
 		rc = strcmp(name, ACL_NAME) == 0 ? lc_sys_copy_acl(t->from, t->to)
 		                                 : copy_value(t, name, value);
 		if (!rc)
@@ -228,6 +231,7 @@ static int drop_inherited_acl(struct transfer *t)
 {
 	int rc = lc_sys_removexattr(t->to, ACL_NAME);
 
+	t->acl_changed = 1;
 	if (!rc || rc == -ENODATA || rc == -EOPNOTSUPP || rc == -ENOSYS)
 		return 0;
 	return lc_error_set(t->err, COMMIT_EFAILED, -rc, "remove inherited ACL", t->path, NULL);
@@ -275,10 +279,15 @@ static mode_t final_mode(const struct transfer *t, const struct stat *now, mode_
 	return (mode & t->plan->mode_and) | t->plan->mode_or;
 }
 
+int lc_meta_has_acl(int fd)
+{
+	return lc_sys_getxattr(fd, ACL_NAME, NULL, 0) != -ENODATA;
+}
+
 int lc_meta_apply(int from, const struct stat *st, int is_new, int to,
                   const struct lc_meta_plan *plan, const char *path, struct commit_error *err)
 {
-	struct transfer t = {plan, from, to, is_new ? NULL : st, path, err, 0, 0, 0};
+	struct transfer t = {plan, from, to, is_new ? NULL : st, path, err, 0, 0, 0, 0};
 	struct stat now;
 	int rc = lc_sys_fstat(to, &now);
 
@@ -289,6 +298,9 @@ int lc_meta_apply(int from, const struct stat *st, int is_new, int to,
 		rc = apply_attributes(&t);
 	if (rc)
 		return rc;
+	/* File systems write to their journals also a mode that is what it was. */
+	if (!t.acl_changed && (now.st_mode & MODE_BITS) == final_mode(&t, &now, st->st_mode))
+		return 0;
 	rc = lc_sys_fchmod(to, final_mode(&t, &now, st->st_mode));
 	if (rc)
 		return lc_error_set(err, COMMIT_EFAILED, -rc, "chmod", path, NULL);

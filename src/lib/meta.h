@@ -42,6 +42,9 @@ struct lc_meta_plan {
 int lc_meta_apply(int from, const struct stat *st, int is_new, int to,
                   const struct lc_meta_plan *plan, const char *path, struct commit_error *err);
 
+/* 1 also where that cannot be told. */
+int lc_meta_has_acl(int fd);
+
 /* COMMIT_EFAILED if the plan is strict, else warns and returns 0. */
 int lc_meta_lost(const struct lc_meta_plan *plan, int errnum, const char *what, const char *path,
                  struct commit_error *err);

@@ -180,6 +180,24 @@ static const char *stage_advice(const struct commit_save *save, int rc)
 	return "no right to make files in the directory (--in-place edits the file itself)";
 }
 
+/*
+ * The old file's mode, where all of its rights are in it and it lets in all or
+ * nobody, whatever the staged file's group: the chmod of pre-commit is then
+ * nothing to do. Else only us.
+ */
+static mode_t brief_mode(const struct commit_save *save)
+{
+	const struct lc_meta_plan *plan = &save->plan;
+	const struct lc_target *t = &save->target;
+	mode_t mode = t->st.st_mode & 07777, others = mode & S_IRWXO;
+
+	if (!t->exists || t->is_link || mode > 0777 || (mode & S_IRWXG) >> 3 != others)
+		return LC_STAGE_MODE;
+	if (plan->keep != KEEP_ALL || plan->mode_and != 07777 || plan->mode_or)
+		return LC_STAGE_MODE;
+	return others && lc_meta_has_acl(t->fd) ? LC_STAGE_MODE : mode;
+}
+
 static int open_stage(struct commit_save *save, struct commit_error *err)
 {
 	int rc;
@@ -187,7 +205,7 @@ static int open_stage(struct commit_save *save, struct commit_error *err)
 	if (save->in_place)
 		rc = stage_in_place(save);
 	else if (save->brief)
-		rc = lc_stage_open_named(&save->stage, &save->target.place);
+		rc = lc_stage_open_named(&save->stage, &save->target.place, brief_mode(save));
 	else
 		rc = lc_stage_open(&save->stage, &save->target.place);
 	if (!rc && (save->opt.flags & COMMIT_SAVE_APPEND))
@@ -209,6 +227,15 @@ static int lock_early(struct commit_save *save, struct commit_error *err)
 
 	/* Where locks are unknown, finish says so. */
 	return lc_target_lock(&save->target, deadline, save->opt.cancel_fd, &unsupported, err);
+}
+
+/*
+ * What is all there and soon written is hardly ever killed before it would be
+ * linked anyway. Without options nothing else happens in between.
+ */
+static int is_plain(const struct commit_save_options *opt)
+{
+	return (opt->flags & ~COMMIT_SAVE_BRIEF) == 0 && !opt->expect && !opt->validate;
 }
 
 static int open_save(struct commit_save **out, const char *path, int brief,
@@ -234,7 +261,7 @@ static int open_save(struct commit_save **out, const char *path, int brief,
 		lc_error_set(err, COMMIT_EFAILED, ENOMEM, "open", path, NULL);
 		return COMMIT_EFAILED;
 	}
-	save->brief = brief;
+	save->brief = (brief || (save->opt.flags & COMMIT_SAVE_BRIEF)) && is_plain(&save->opt);
 	rc = open_target(save, path, err);
 	if (!rc && (save->opt.flags & COMMIT_SAVE_LOCK_EARLY))
 		rc = lock_early(save, err);
@@ -404,22 +431,12 @@ static int finish_and_commit(struct commit_save *save, struct commit_save_result
 	return rc;
 }
 
-/*
- * What is all there and soon written is hardly ever killed before it would be
- * linked anyway. Without options nothing else happens in between.
- */
-static int is_brief(size_t length, const struct commit_save_options *opt)
-{
-	return length <= BRIEF_LENGTH &&
-	       (!opt || (opt->flags == 0 && !opt->expect && !opt->validate));
-}
-
 int commit_save_bytes(const char *path, const void *buffer, size_t length,
                       const struct commit_save_options *opt, struct commit_save_result *result,
                       struct commit_error *err)
 {
 	struct commit_save *save = NULL;
-	int rc = open_save(&save, path, is_brief(length, opt), opt, err);
+	int rc = open_save(&save, path, length <= BRIEF_LENGTH, opt, err);
 
 	if (rc)
 		return rc;

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STAGE_MODE 0600
 #define STAGE_DIR_MODE 0700
 /* A scanner may take a fresh named file for dead before it is locked. */
 #define CREATE_TRIES 8
@@ -51,17 +50,26 @@ static int mark_alive(int fd)
 	return lc_lock_unsupported(rc) ? 0 : rc;
 }
 
+/* Nobody else makes a name so random: while it is there it is our file's. */
+static int still_there(int dirfd, const char *name)
+{
+	struct stat st;
+	int rc = lc_sys_lstat(dirfd, name, &st);
+
+	return rc == -ENOENT ? -ESTALE : rc;
+}
+
 /* One try at a named file: -ESTALE if a scanner was faster than our lock. */
-static int try_named(struct lc_stage *stage, const char *name)
+static int try_named(struct lc_stage *stage, mode_t mode, const char *name)
 {
 	int rc;
 
-	stage->fd = lc_sys_create(stage->place->fd, name, O_RDWR, STAGE_MODE);
+	stage->fd = lc_sys_create(stage->place->fd, name, O_RDWR, mode);
 	if (stage->fd < 0)
 		return stage->fd;
 	rc = mark_alive(stage->fd);
 	if (!rc)
-		rc = same_file(stage->place->fd, name, stage->fd);
+		rc = still_there(stage->place->fd, name);
 	if (rc == 0) {
 		strcpy(stage->name, name);
 		stage->holder = stage->place->fd;
@@ -74,7 +82,7 @@ static int try_named(struct lc_stage *stage, const char *name)
 	return rc == -EWOULDBLOCK ? -ESTALE : rc;
 }
 
-static int open_named(struct lc_stage *stage)
+static int open_named(struct lc_stage *stage, mode_t mode)
 {
 	char name[LC_NAME_SIZE];
 	int tries, rc = -ESTALE;
@@ -82,7 +90,7 @@ static int open_named(struct lc_stage *stage)
 	for (tries = 0; rc == -ESTALE && tries < CREATE_TRIES; tries++) {
 		rc = lc_name_make(LC_NAME_STAGED, stage->place->inode, name);
 		if (!rc)
-			rc = try_named(stage, name);
+			rc = try_named(stage, mode, name);
 	}
 	return rc;
 }
@@ -94,10 +102,10 @@ static int no_tmpfile(int rc)
 	       rc == -ENOSYS;
 }
 
-int lc_stage_open_named(struct lc_stage *stage, const struct lc_place *place)
+int lc_stage_open_named(struct lc_stage *stage, const struct lc_place *place, mode_t mode)
 {
 	stage->place = place;
-	return open_named(stage);
+	return open_named(stage, mode);
 }
 
 int lc_stage_open(struct lc_stage *stage, const struct lc_place *place)
@@ -105,9 +113,9 @@ int lc_stage_open(struct lc_stage *stage, const struct lc_place *place)
 	int rc;
 
 	stage->place = place;
-	stage->fd = lc_sys_tmpfile(place->fd, O_RDWR, STAGE_MODE);
+	stage->fd = lc_sys_tmpfile(place->fd, O_RDWR, LC_STAGE_MODE);
 	if (no_tmpfile(stage->fd))
-		return open_named(stage);
+		return open_named(stage, LC_STAGE_MODE);
 	if (stage->fd < 0)
 		return stage->fd;
 	rc = mark_alive(stage->fd);
@@ -150,7 +158,7 @@ static int replace_by_named(struct lc_stage *stage)
 
 	/* From here on the unnamed file is closed here, also if no other is made. */
 	stage->fd = -1;
-	rc = open_named(stage);
+	rc = open_named(stage, LC_STAGE_MODE);
 	if (rc == 0)
 		rc = (int)lc_sys_lseek(unnamed, 0, SEEK_SET);
 	if (rc == 0)
@@ -253,12 +261,10 @@ static int close_duplicate(int fd)
 int lc_stage_flush(struct lc_stage *stage, int force)
 {
 	struct stat st;
-	int rc = lc_sys_fstat(stage->fd, &st);
+	int rc = force ? lc_sys_fsync_stat(stage->fd, &st) : lc_sys_fstat(stage->fd, &st);
 
 	if (!rc && st.st_size != stage->end)
 		rc = -EIO;
-	if (!rc && force)
-		rc = lc_sys_fsync(stage->fd);
 	return rc ? rc : close_duplicate(stage->fd);
 }
 

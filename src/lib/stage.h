@@ -25,6 +25,9 @@
 
 #include <sys/types.h>
 
+/* Nobody else may look in before it is known who may. */
+#define LC_STAGE_MODE 0600
+
 struct lc_stage {
 	const struct lc_place *place;
 	/* the file; -1: released */
@@ -45,9 +48,10 @@ int lc_stage_open(struct lc_stage *stage, const struct lc_place *place);
 /*
  * With a name of kind staged from the start: dearer if its maker is killed
  * before it links, cheaper if not. An unnamed file costs xfs a list of its own,
- * which it flushes too.
+ * which it flushes too. The mode is LC_STAGE_MODE or one that is known to let in
+ * nobody else than the target's.
  */
-int lc_stage_open_named(struct lc_stage *stage, const struct lc_place *place);
+int lc_stage_open_named(struct lc_stage *stage, const struct lc_place *place, mode_t mode);
 
 /*
  * An empty file made with that mode in the directory, already without a name:

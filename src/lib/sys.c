@@ -258,23 +258,30 @@ ssize_t lc_sys_sendfile(int to, int from, off_t *from_offset, size_t length)
 	return rc ? rc : result_size(sendfile(to, from, from_offset, length));
 }
 
-/*
- * xfs that has shut down after an I/O error says that a directory was flushed,
- * if the log's error went to somebody else's flush. Its attributes say EIO.
- */
-static int flushed(int fd, int rc)
-{
-	return rc ? rc : lc_sys_answers(fd);
-}
-
-int lc_sys_fsync(int fd)
+static int force(int fd)
 {
 	int rc = lc_fault_on("fsync", fd, NULL);
 
 	flushes++;
-	if (!rc && lc_fault_skips_flush(fd))
-		return 0;
-	return rc ? rc : flushed(fd, result(fsync(fd)));
+	return rc || lc_fault_skips_flush(fd) ? rc : result(fsync(fd));
+}
+
+/*
+ * xfs that has shut down after an I/O error says that a directory was flushed,
+ * if the log's error went to somebody else's flush. Its attributes say EIO.
+ */
+int lc_sys_fsync(int fd)
+{
+	int rc = force(fd);
+
+	return rc ? rc : lc_sys_answers(fd);
+}
+
+int lc_sys_fsync_stat(int fd, struct stat *st)
+{
+	int rc = force(fd);
+
+	return rc ? rc : lc_sys_fstat(fd, st);
 }
 
 int lc_sys_fdatasync(int fd)
@@ -292,9 +299,9 @@ int lc_sys_syncfs(int fd)
 	int rc = lc_fault_on("syncfs", fd, NULL);
 
 	flushes++;
-	if (!rc && lc_fault_skips_flush(fd))
-		return 0;
-	return rc ? rc : flushed(fd, result(syncfs(fd)));
+	if (!rc && !lc_fault_skips_flush(fd))
+		rc = result(syncfs(fd));
+	return rc ? rc : lc_sys_answers(fd);
 }
 
 unsigned lc_sys_flushes(void)

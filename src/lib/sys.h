@@ -110,6 +110,8 @@ int lc_sys_project(int fd, uint32_t *project, int *inherited);
 
 /* "fsync", "fdatasync", "syncfs": counted for lc_sys_flushes */
 int lc_sys_fsync(int fd);
+/* and what it then is, as lc_sys_fstat says it */
+int lc_sys_fsync_stat(int fd, struct stat *st);
 int lc_sys_fdatasync(int fd);
 int lc_sys_syncfs(int fd);
 /* flush calls of this thread so far */

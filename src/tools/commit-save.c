@@ -68,6 +68,8 @@ static int prepare(struct run *run)
 	save.validate = options->validate != NULL ? validate : NULL;
 	save.context = run;
 	rc = source_open(&run->source, options, &save.create_mode, &run->err);
+	if (source_is_brief(&run->source))
+		save.flags |= COMMIT_SAVE_BRIEF;
 	if (rc == COMMIT_OK)
 		rc = look_for_pending(options, &run->err);
 	if (rc == COMMIT_OK)

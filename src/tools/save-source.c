@@ -13,6 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Up to here reading takes less time than anybody would cancel it in. */
+#define BRIEF_SIZE (64 * 1024)
+
 static int open_path(struct source *source, const char *path, struct commit_error *err)
 {
 	/* O_NONBLOCK: a FIFO without a writer shall not keep us from being cancelled */
@@ -53,6 +56,33 @@ int source_open(struct source *source, const struct save_options *options, mode_
 	rc = open_path(source, options->from, err);
 	if (rc == COMMIT_OK && S_ISREG(source->st.st_mode))
 		*create_mode = source->st.st_mode & 0777;
+	return rc;
+}
+
+bool source_is_brief(const struct source *source)
+{
+	return source->fd == STDIN_FILENO && S_ISREG(source->st.st_mode) &&
+	       source->st.st_size > 0 && source->st.st_size <= BRIEF_SIZE;
+}
+
+/* Should it grow meanwhile, all that it then has is taken. */
+static int fill_brief(int fd, struct commit_save *save, uint64_t *copied, struct commit_error *err)
+{
+	char buffer[BRIEF_SIZE];
+	int rc = COMMIT_OK;
+	ssize_t length;
+
+	*copied = 0;
+	do {
+		length = read(fd, buffer, sizeof buffer);
+		if (length < 0 && errno != EINTR)
+			return cli_fail(err, COMMIT_EFAILED, errno, "read", "standard input", "%s",
+			                strerror(errno));
+		if (length > 0) {
+			rc = commit_save_write(save, buffer, (size_t)length, err);
+			*copied += (uint64_t)length;
+		}
+	} while (rc == COMMIT_OK && length != 0);
 	return rc;
 }
 
@@ -137,6 +167,8 @@ int source_fill(struct source *source, struct commit_save *save, uint64_t *copie
 {
 	if (source->options->command != NULL)
 		return fill_from_command(source->options, save, copied, err);
+	if (source_is_brief(source))
+		return fill_brief(source->fd, save, copied, err);
 	return fill_from_descriptor(source, save, copied, err);
 }
 

@@ -29,6 +29,9 @@ struct source {
 int source_open(struct source *source, const struct save_options *options, mode_t *create_mode,
                 struct commit_error *err);
 
+/* All of the content can be read at once: a small regular file, but not to be cloned. */
+bool source_is_brief(const struct source *source);
+
 /*
  * All of the content into save; *copied gets its size. A command is run, and
  * has ended with an accepted status when this returns 0.

@@ -481,7 +481,7 @@ dies() {
 	commit-save --in-place "$name" <"$new"
 	commit-save --validate='cmp "$1" f' "$name" <"$old"
 	is_old "$name"
-	fault "$no_tmpfile" "$name" <"$new"
+	fault "$no_tmpfile" "$name" < <(cat "$new")
 	exits 0
 	is_new "$name"
 	no_residue
@@ -509,7 +509,7 @@ dies() {
 	fault "$no_tmpfile,1:kill:once:pwrite" f < <(cat "$new")
 	taken=$(echo .commit-0707070707070707-*.staged)
 	echo precious >"$taken"
-	fault "$no_tmpfile" f <"$new"
+	fault "$no_tmpfile" f < <(cat "$new")
 	exits 1 EEXIST
 	[ "$(cat "$taken")" = precious ]
 	run commit-save f <"$new"

@@ -357,7 +357,7 @@ recovered() {
 	for errnum in EOPNOTSUPP EISDIR EINVAL ENOENT ENOSYS; do
 		cp "$old" f
 		rm -f made
-		fault "1:$errnum:forever:tmpfile" f <"$new"
+		fault "1:$errnum:forever:tmpfile" f < <(cat "$new")
 		exits 0
 		is_new
 		fault "1:$errnum:forever:tmpfile" -a f <"$new"
@@ -382,7 +382,7 @@ recovered() {
 	chmod 0640 f
 	for errnum in ENOENT EOPNOTSUPP EPERM ENOSYS; do
 		cp "$old" f
-		fault "1:$errnum:forever:linkfd" f <"$new"
+		fault "1:$errnum:forever:linkfd" f < <(cat "$new")
 		exits 0
 		is_new
 		[ "$(mode_of f)" = 640 ]

@@ -368,6 +368,13 @@ int lc_sys_fsync(int fd)
 	return flush(EFFECT_FSYNC, fd);
 }
 
+int lc_sys_fsync_stat(int fd, struct stat *st)
+{
+	int rc = flush(EFFECT_FSYNC, fd);
+
+	return rc ? rc : lc_sys_fstat(fd, st);
+}
+
 int lc_sys_fdatasync(int fd)
 {
 	return flush(EFFECT_FDATASYNC, fd);

@@ -254,6 +254,8 @@ static void files_of_others_are_named_and_left(void **state)
 
 	(void)state;
 	need_root();
+	put("f", "old");
+	assert_return_code(chmod("f", 0640), errno);
 	leave_killed(&unreadable, name);
 	assert_return_code(chmod(".", 0777), errno);
 	assert_int_equal(as_user(65534, scan_as_user, NULL), 0);

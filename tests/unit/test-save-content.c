@@ -140,7 +140,7 @@ static void a_size_that_is_not_what_was_written_is_no_success(void **state)
 {
 	(void)state;
 	put("f", "old");
-	at_call("chmod", 1, cut_staged, NULL);
+	at_call("listxattr", 1, cut_staged, NULL);
 	refused("new content", COMMIT_EFAILED, EIO);
 	expect_file("f", "old");
 }

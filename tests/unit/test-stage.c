@@ -282,7 +282,7 @@ static void a_file_named_from_the_start_keeps_its_name(void **state)
 	char name[sizeof stage.name];
 
 	(void)state;
-	assert_int_equal(lc_stage_open_named(&stage, &place), 0);
+	assert_int_equal(lc_stage_open_named(&stage, &place, LC_STAGE_MODE), 0);
 	assert_int_equal(ours_in(".", NULL), 1);
 	strcpy(name, stage.name);
 	assert_int_equal(lc_stage_link_random(&stage), 0);
