@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: ISC
-# shellcheck shell=sh disable=SC2154 # source_dir, run_dir and jobs are set by run.sh
+# shellcheck shell=sh disable=SC2154 # run_dir is set by run.sh
 stage_asan() {
-	build asan "$run_dir/asan" --enable-werror --enable-sanitizers || return
-	# shellcheck disable=SC2016 # for make
-	LC_EVERY=5 check asan "$run_dir/asan" TESTS='$(product_tests)'
+	instrumented_tests asan || return
 	# also of processes whose status and stderr no test looked at
 	reports=0
-	for report in "$run_dir"/asan/sanitizer/*; do
+	for report in "$run_dir"/instrumented/sanitizer/*; do
 		[ -s "$report" ] || continue
 		reports=$((reports + 1))
 		head -n 25 "$report"
