@@ -49,8 +49,8 @@ libcommit_sources = \
 	src/lib/txn-resolve.c src/lib/txn-room.c src/lib/txn-share.c src/lib/txn-stage.c \
 	src/lib/txn-steps.c src/lib/txn-undo.c src/lib/txn-undo-check.c \
 	src/lib/txn-undo-copy.c src/lib/txn-was.c \
-	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-list.c src/lib/view-plan.c \
-	src/lib/view-table.c
+	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-left.c src/lib/view-list.c \
+	src/lib/view-plan.c src/lib/view-table.c
 
 libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS)
 
