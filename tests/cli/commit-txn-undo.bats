@@ -330,6 +330,25 @@ refuses() {
 	idle
 }
 
+@test "where syncfs is not believed what undo puts back is flushed before its record" {
+	need_faults
+	fill
+	commits 'write b new' 'rm d/sub/y' 'rmdir d/sub'
+	COMMIT_FAULT_TRACE=trace COMMIT_FAULT=1:ENOSYS:forever:fstype \
+		"$LC_FAULT_BIN/commit-txn" undo "$(last)"
+	holds root/b 'b\n'
+	# the record is flushed just before the first rename
+	sed -n '1,/ fdatasync /p' trace >before
+	[ "$(grep -cE ' (exchange|noreplace) ' before)" -eq 0 ]
+	for file in root/b root/d/sub root/d/sub/y; do
+		grep -qE "^call [0-9]+ fsync $(stat -c %i "$file") " before || {
+			echo "$file is not flushed before the record"
+			cat trace
+			false
+		}
+	done
+}
+
 # killed_undo N ID: true once N is beyond the last call
 killed_undo() {
 	{ COMMIT_FAULT=$1:kill "$LC_FAULT_BIN/commit-txn" undo "$2"; } 2>/dev/null
