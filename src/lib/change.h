@@ -19,7 +19,10 @@ enum lc_change_type {
 	LC_CHANGE_TAKE = 16,
 	/* what stands at place goes to path; what stood there goes to place */
 	LC_CHANGE_PUT = 17,
-	/* mode, owner or an attribute of what stands at path */
+	/*
+	 * mode, owner or an attribute of what stands at path; with a place, of what
+	 * stood there before the steps that take it to that place
+	 */
 	LC_CHANGE_META = 18,
 	/*
 	 * New content of a regular file that is not staged yet: value. path: the
@@ -86,6 +89,8 @@ struct lc_change {
 	char *attribute;
 	unsigned char *value;
 	uint32_t value_length;
+	/* META in a view: their order; not in the log */
+	unsigned turn;
 };
 
 void lc_identity_of(const struct stat *st, struct lc_identity *identity);

@@ -41,7 +41,7 @@ libcommit_sources = \
 	src/lib/txn.c src/lib/txn-back.c src/lib/txn-batch.c src/lib/txn-beside.c src/lib/txn-birth.c \
 	src/lib/txn-call.h src/lib/txn-check.c src/lib/txn-commit.c src/lib/txn-content.c src/lib/txn-copy.c \
 	src/lib/txn-create.c src/lib/txn-decide.c src/lib/txn-history.c \
-	src/lib/txn-index.c src/lib/txn-internal.h src/lib/txn-keep.c src/lib/txn-keep.h \
+	src/lib/txn-index.c src/lib/txn-internal.h src/lib/txn-keep.c src/lib/txn-keep.h src/lib/txn-keep-flush.c \
 	src/lib/txn-life.c src/lib/txn-list.c src/lib/txn-log.c src/lib/txn-look.c src/lib/txn-meta.c src/lib/txn-modes.c \
 	src/lib/txn-mounts.c src/lib/txn-mounts-check.c src/lib/txn-mounts-orphan.c \
 	src/lib/txn-mounts-stage.c src/lib/txn-move.c src/lib/txn-note.c src/lib/txn-ops.c \
@@ -49,8 +49,8 @@ libcommit_sources = \
 	src/lib/txn-resolve.c src/lib/txn-room.c src/lib/txn-share.c src/lib/txn-stage.c \
 	src/lib/txn-steps.c src/lib/txn-undo.c src/lib/txn-undo-check.c \
 	src/lib/txn-undo-copy.c src/lib/txn-was.c \
-	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-list.c src/lib/view-plan.c \
-	src/lib/view-table.c
+	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-left.c src/lib/view-list.c \
+	src/lib/view-plan.c src/lib/view-table.c
 
 libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS)
 

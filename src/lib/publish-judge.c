@@ -233,8 +233,12 @@ static int examine_meta(struct examination *e, const struct lc_change *c)
 {
 	struct lc_identity now;
 	char real[2 * PATH_MAX];
-	int rc = find_now(e, c->path, real);
+	int rc;
 
+	/* What is to be taken away is looked at by the step that does so. */
+	if (c->place[0])
+		return 0;
+	rc = find_now(e, c->path, real);
 	if (rc <= 0)
 		return rc;
 	rc = lc_ends_identify(&e->ends, &e->ends.paths, real, &now);

@@ -98,26 +98,48 @@ static int set_link_owner(const struct lc_mount *mount, const struct lc_change *
 	return rc || mount->traits.syncs ? rc : lc_sys_syncfs(mount->fd);
 }
 
+/*
+ * The path that the object has now. One that steps take to a place is at one of
+ * both ends; at neither, where nothing can be exchanged, the step that put another
+ * over it came after this one.
+ */
+static int locate(struct lc_ends *ends, const struct lc_change *c, const char **path,
+                  struct lc_identity *now)
+{
+	int rc;
+
+	*path = c->path;
+	rc = lc_ends_identify(ends, &ends->paths, c->path, now);
+	if (rc || lc_judge_is_object(now, &c->after))
+		return rc;
+	if (!c->place[0])
+		return -ESTALE;
+	*path = c->place;
+	rc = lc_ends_identify(ends, &ends->places, c->place, now);
+	if (!rc && !lc_judge_is_object(now, &c->after))
+		*path = NULL;
+	return rc;
+}
+
 int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c)
 {
 	const struct lc_mount *mount;
 	struct lc_identity now;
-	const char *name;
+	const char *name, *path;
 	int dir;
-	int rc = lc_ends_identify(ends, &ends->paths, c->path, &now);
+	int rc = locate(ends, c, &path, &now);
 
-	if (!rc && !lc_judge_is_object(&now, &c->after))
-		rc = -ESTALE;
-	if (rc)
+	if (rc || !path)
 		return rc;
 	/* Done before */
 	if (c->uid == UINT32_MAX && c->gid == UINT32_MAX && !c->attribute && c->before.mode == 0 &&
 	    (now.mode & 07777) == c->mode)
 		return 0;
-	dir = lc_mounts_parent(&ends->mounts, &ends->paths, c->path, &name);
+	dir = lc_mounts_parent(&ends->mounts, path == c->path ? &ends->paths : &ends->places, path,
+	                       &name);
 	if (dir < 0)
 		return dir;
-	mount = lc_mounts_find(&ends->mounts, c->path);
+	mount = lc_mounts_find(&ends->mounts, path);
 	if (S_ISLNK(now.mode))
 		return set_link_owner(mount, c, dir, name);
 	/* What syncfs does not do for all of them later is done while it is open. */

@@ -319,7 +319,7 @@ static const struct lc_change *find_was(const struct way *way, const struct lc_c
 		const struct lc_change *was = &way->list->items[i];
 
 		if (was->type != LC_CHANGE_WAS || strcmp(was->path, c->path) != 0 ||
-		    !was->attribute != !c->attribute)
+		    strcmp(was->place, c->place) != 0 || !was->attribute != !c->attribute)
 			continue;
 		if (c->attribute ? strcmp(was->attribute, c->attribute) == 0
 		                 : (c->mode == UINT32_MAX || was->mode != UINT32_MAX) &&
@@ -331,9 +331,9 @@ static const struct lc_change *find_was(const struct way *way, const struct lc_c
 }
 
 /* The attribute is as the step has left it. 1, 0, or a negative errno. */
-static int has_attribute(struct way *way, const struct lc_change *c)
+static int has_attribute(struct way *way, const struct lc_change *c, const char *real)
 {
-	int fd = lc_beneath_open(way->store->root, c->path, O_RDONLY | O_NONBLOCK);
+	int fd = lc_beneath_open(way->store->root, real, O_RDONLY | O_NONBLOCK);
 	unsigned char *value = malloc((size_t)c->value_length + 1);
 	ssize_t length = -ENOMEM;
 
@@ -353,14 +353,15 @@ static int has_attribute(struct way *way, const struct lc_change *c)
 }
 
 /* What the step has set still is so. */
-static int is_as_set(struct way *way, const struct lc_change *c, const struct stat *st)
+static int is_as_set(struct way *way, const struct lc_change *c, const char *real,
+                     const struct stat *st)
 {
 	if (st->st_ino != c->after.inode ||
 	    (c->mode != UINT32_MAX && (st->st_mode & 07777) != c->mode) ||
 	    (c->uid != UINT32_MAX && st->st_uid != c->uid) ||
 	    (c->gid != UINT32_MAX && st->st_gid != c->gid))
 		return 0;
-	return c->attribute ? has_attribute(way, c) : 1;
+	return c->attribute ? has_attribute(way, c, real) : 1;
 }
 
 /* The attribute that the value before stands for; none: it goes. */
@@ -390,9 +391,28 @@ static int add_capability(struct way *way, const struct lc_change *c)
 
 		if (was->type == LC_CHANGE_WAS && was->attribute && was->value[0] &&
 		    strcmp(was->attribute, LC_KEEP_CAPABILITY) == 0 &&
-		    strcmp(was->path, c->path) == 0)
+		    strcmp(was->path, c->path) == 0 && strcmp(was->place, c->place) == 0)
 			return add_attribute(way, c, was);
 	}
+	return 0;
+}
+
+/* What leaves its path stands there, or at its place already. NULL: at neither. */
+static int find_object(struct way *way, const struct lc_change *c, const char **real,
+                       struct stat *st)
+{
+	int rc;
+
+	*real = c->path;
+	rc = lc_beneath_stat(&way->cache, c->path, st);
+	if (c->place[0] &&
+	    (rc == -ENOENT || rc == -ENOTDIR || (!rc && st->st_ino != c->after.inode))) {
+		*real = c->place;
+		rc = lc_beneath_stat(&way->cache, c->place, st);
+	}
+	if (rc != -ENOENT && rc != -ENOTDIR && rc != -ELOOP)
+		return rc;
+	*real = NULL;
 	return 0;
 }
 
@@ -401,19 +421,20 @@ static int undo_meta(struct way *way, const struct lc_change *c)
 	const struct lc_change *was = find_was(way, c);
 	int owner = c->uid != UINT32_MAX || c->gid != UINT32_MAX;
 	struct lc_change *back;
+	const char *real;
 	struct stat st;
-	int rc = lc_beneath_stat(&way->cache, c->path, &st);
+	int rc = find_object(way, c, &real, &st);
 
-	if (rc)
-		return rc == -ENOENT || rc == -ENOTDIR || rc == -ELOOP ? 0 : rc;
-	rc = is_as_set(way, c, &st);
+	if (rc || !real)
+		return rc;
+	rc = is_as_set(way, c, real, &st);
 	if (rc <= 0)
 		return rc;
 	if (c->attribute)
 		return was && was->value_length > 0 ? add_attribute(way, c, was) : 0;
 	if (!was && c->mode == UINT32_MAX)
 		return 0;
-	rc = add(way, LC_CHANGE_META, c->path, "", NULL, &c->after);
+	rc = add(way, LC_CHANGE_META, c->path, c->place, NULL, &c->after);
 	if (rc)
 		return rc;
 	back = &way->back->items[way->back->count - 1];

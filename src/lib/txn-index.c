@@ -292,3 +292,22 @@ int lc_index_add(struct commit_store *store, const struct lc_indexed *entry)
 	lc_sys_drop(&fd);
 	return rc;
 }
+
+int lc_index_flush(const struct commit_store *store)
+{
+	uint64_t count;
+	int fd, rc;
+
+	/* Where it could not be written history has a gap. */
+	if (store->history < 0)
+		return 0;
+	fd = open_file(store, INDEX, O_RDONLY, &count);
+	if (fd == -ENOENT)
+		return 0;
+	rc = fd < 0 ? fd : lc_sys_fsync(fd);
+	lc_sys_drop(&fd);
+	/* It may be a new one, and so may its directory. */
+	if (!rc)
+		rc = lc_mount_flush_directory(store->history, store->history);
+	return rc ? rc : lc_mount_flush_directory(store->home, store->home);
+}

@@ -205,7 +205,7 @@ static int prepare(struct commit_store *store, const struct commit_txn_info *inf
 		rc = lc_steps_write(store, dir, info, list);
 	/* Without its list it is not kept. */
 	if (rc && dir >= 0)
-		lc_sys_unlink(dir, "steps");
+		lc_sys_unlink(dir, LC_KEEP_STEPS);
 	*kept = olds.bytes;
 	lc_sys_drop(&dir);
 	free(olds.items);
@@ -272,7 +272,8 @@ struct staying {
 
 int lc_keep_is_made(const char *name)
 {
-	return strcmp(name, "steps") == 0 || strncmp(name, COPY_PREFIX, strlen(COPY_PREFIX)) == 0;
+	return strcmp(name, LC_KEEP_STEPS) == 0 ||
+	       strncmp(name, COPY_PREFIX, strlen(COPY_PREFIX)) == 0;
 }
 
 static int stays(const struct staying *staying, const char *name)

@@ -3,7 +3,9 @@
  * txn-keep.h - what stays of a commit when it is complete
  *
  *     txn-index.c        history/index: who committed what, and when
- *     txn-keep.c         from a stage to history/ID, and pruning
+ *     txn-keep.c         from a stage to history/ID
+ *     txn-keep-flush.c   making durable what that needs
+ *     txn-prune.c        keeping history within its bound
  *     txn-steps.c        the file history/ID/steps
  *     txn-undo.c         taking a commit back
  *     txn-undo-copy.c    from a kept version to a staged one
@@ -48,6 +50,8 @@ void lc_index_release(struct lc_index *index);
 const struct lc_indexed *lc_index_find(const struct lc_index *index, uint64_t number);
 /* Gives it the next sequence number, if it is not there yet. */
 int lc_index_add(struct commit_store *store, const struct lc_indexed *entry);
+/* By its descriptor, and by those of its directories. */
+int lc_index_flush(const struct commit_store *store);
 
 /* The list of steps with who made them, as in a directory of history. */
 int lc_steps_write(const struct commit_store *store, int dir, const struct commit_txn_info *info,
@@ -71,6 +75,9 @@ int lc_keep_note(struct commit_txn *txn, struct lc_change_list *list);
 /* Published, not flushed yet: the index, and what is needed to keep it. */
 int lc_keep_prepare(struct commit_store *store, const struct commit_txn_info *info,
                     const struct lc_change_list *list);
+/* That too is durable then, on its own where syncfs is not believed. */
+int lc_keep_flush(const struct commit_store *store, const struct lc_logged *const *done,
+                  size_t count);
 /* Complete: its stage goes to history, or goes away. May be repeated. */
 int lc_keep_finish(struct commit_store *store, uint64_t number);
 /* Removes the oldest until the store's bound holds. */
@@ -97,6 +104,7 @@ int lc_relink_stage(int root, const struct lc_live *live, const struct lc_identi
                     int stage, const char *name);
 
 /* What keeping makes in a stage beside the old versions: the list of steps, copies. */
+#define LC_KEEP_STEPS "steps"
 int lc_keep_is_made(const char *name);
 
 /* An old version of the directory dir becomes an object of the transaction's stage. */

@@ -88,6 +88,7 @@ static size_t depth(const char *path)
 /* A step on metadata, and where it stood in the list. */
 struct turn {
 	struct lc_change change;
+	/* of a directory, plus one */
 	size_t depth;
 	size_t at;
 };
@@ -96,14 +97,17 @@ static int by_turn(const void *a, const void *b)
 {
 	const struct turn *left = a, *right = b;
 
+	if (!left->depth != !right->depth)
+		return left->depth ? 1 : -1;
 	if (left->depth != right->depth)
 		return left->depth > right->depth ? -1 : 1;
 	return left->at < right->at ? -1 : 1;
 }
 
 /*
- * The deepest first, those of one path in their order: behind a directory that
- * may not be searched any more nothing can be set.
+ * Files in the order in which it was asked for, since several paths may be one of
+ * them; then directories, the deepest first: behind one that may not be searched
+ * any more nothing can be set. What is taken away later comes before that.
  */
 static int order_metas(struct lc_change_list *list)
 {
@@ -115,8 +119,9 @@ static int order_metas(struct lc_change_list *list)
 	for (i = 0; i < list->count; i++) {
 		const struct lc_change c = list->items[i];
 
-		if (lc_change_is_meta(&c))
-			turns[count++] = (struct turn){c, depth(c.path), i};
+		if (lc_change_is_meta(&c) && !c.place[0])
+			turns[count++] =
+			        (struct turn){c, S_ISDIR(c.after.mode) ? depth(c.path) + 1 : 0, i};
 		else
 			list->items[kept++] = c;
 	}

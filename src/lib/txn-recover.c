@@ -137,6 +137,8 @@ static int flush(const struct commit_store *store, const struct lc_logged *const
 	size_t i;
 	int rc = flush_all(store, done, count, &bad);
 
+	if (!rc)
+		rc = lc_keep_flush(store, done, count);
 	if (rc == -ENODEV || rc == -EXDEV)
 		return pending(rc, store->path, err);
 	for (i = 0; i < count && rc; i++)

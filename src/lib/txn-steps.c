@@ -14,7 +14,6 @@
 #include <string.h>
 
 /* commit-store(5): a begin record, the steps, a commit record; as in the log, but for the salt */
-#define STEPS "steps"
 #define STEPS_MAX ((off_t)1 << 30)
 
 /* Records that are collected until there are enough of them. */
@@ -80,11 +79,11 @@ int lc_steps_write(const struct commit_store *store, int dir, const struct commi
 	struct output out = {.number = lc_txn_number(info->id)};
 	unsigned char begin[LC_BEGIN_SIZE], count[8];
 	size_t i;
-	int rc = lc_sys_unlink(dir, STEPS);
+	int rc = lc_sys_unlink(dir, LC_KEEP_STEPS);
 
 	if (rc && rc != -ENOENT)
 		return rc;
-	out.fd = lc_sys_create(dir, STEPS, O_WRONLY, 0600);
+	out.fd = lc_sys_create(dir, LC_KEEP_STEPS, O_WRONLY, 0600);
 	if (out.fd < 0)
 		return out.fd;
 	lc_txn_put_begin(info, begin);
@@ -138,7 +137,7 @@ int lc_steps_read(int dir, uint64_t number, struct commit_txn_info *info,
 	unsigned char *bytes = NULL;
 	struct stat st;
 	ssize_t length;
-	int fd = lc_sys_open(dir, STEPS, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	int fd = lc_sys_open(dir, LC_KEEP_STEPS, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
 	int rc;
 
 	if (fd < 0)

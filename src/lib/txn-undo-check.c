@@ -212,8 +212,12 @@ static int check_meta(struct check *check, const struct lc_change *c)
 	mode_t bits = is_overruled(check, c, 's') ? 07777 & ~SET_ID : 07777;
 	struct lc_identity now;
 	struct stat st;
-	int rc = identify(check, c->path, &st);
+	int rc;
 
+	/* It has left its path, and lives on wherever. */
+	if (c->place[0])
+		return 0;
+	rc = identify(check, c->path, &st);
 	if (rc || !st.st_mode)
 		return rc ? rc : -ESTALE;
 	lc_identity_of(&st, &now);

@@ -258,27 +258,29 @@ static int is_new_name(const struct undo *undo, const char *path)
 	return 0;
 }
 
+/* It was changed by a name that the commit has taken from it. */
+static int has_left(const struct lc_change *was)
+{
+	return was->place[0] != '\0';
+}
+
 /* NULL: there is none any more that the commit has not made. */
 static const char *name_of(const struct undo *undo, const struct lc_change *was)
 {
 	const struct lc_live *live;
 
-	if (!is_new_name(undo, was->path))
+	if (!has_left(was) && !is_new_name(undo, was->path))
 		return was->path;
 	live = lc_relink_find(undo->live, undo->live_count, was->after.inode);
 	return live ? live->path : NULL;
 }
 
-static int undo_meta(struct undo *undo, const struct lc_change *was)
+static int undo_meta(struct undo *undo, const struct lc_change *was, const char *path)
 {
-	const char *path = name_of(undo, was);
 	int there = was->value_length > 0 && was->value[0];
 	struct lc_change meta = {
 	        .type = LC_OPERATION_META, .mode = was->mode, .uid = was->uid, .gid = was->gid};
 
-	/* Its other names are out of reach, and it was a new file of theirs anyway. */
-	if (!path)
-		return 0;
 	if (!was->attribute)
 		return put_meta(undo, path, &meta);
 	if (!there)
@@ -296,15 +298,33 @@ static int undo_meta(struct undo *undo, const struct lc_change *was)
 	return put_meta(undo, path, &meta);
 }
 
-static int turn_round(struct undo *undo)
+/*
+ * First, of all that is where the commit has left it. What has no name any more
+ * but the one that it gets back has to wait for that.
+ */
+static int undo_metas(struct undo *undo, int is_back)
 {
 	size_t i;
 	int rc = 0;
 
-	/* Metadata first, of all that is where the commit has left it. */
-	for (i = 0; i < undo->list.count && !rc; i++)
-		if (undo->list.items[i].type == LC_CHANGE_WAS)
-			rc = undo_meta(undo, &undo->list.items[i]);
+	for (i = 0; i < undo->list.count && !rc; i++) {
+		const struct lc_change *was = &undo->list.items[i];
+		const char *path = was->type == LC_CHANGE_WAS ? name_of(undo, was) : NULL;
+
+		if (path && !is_back)
+			rc = undo_meta(undo, was, path);
+		if (was->type == LC_CHANGE_WAS && !path && is_back && has_left(was) &&
+		    !lc_txn_in_stage(was->path))
+			rc = undo_meta(undo, was, was->path);
+	}
+	return rc;
+}
+
+static int turn_round(struct undo *undo)
+{
+	size_t i;
+	int rc = undo_metas(undo, 0);
+
 	for (i = undo->list.count; i > 0 && !rc; i--) {
 		const struct lc_change *c = &undo->list.items[i - 1];
 
@@ -313,7 +333,7 @@ static int turn_round(struct undo *undo)
 		else if (c->type == LC_CHANGE_TAKE)
 			rc = undo_take(undo, c);
 	}
-	return rc;
+	return rc ? rc : undo_metas(undo, 1);
 }
 
 /* Before, and after the view has seen all paths: what changes later, the commit finds. */
@@ -396,7 +416,7 @@ static int find_live(struct undo *undo)
 
 		if (has_copy(undo, c))
 			undo->live[undo->live_count++].inode = c->before.inode;
-		else if (c->type == LC_CHANGE_WAS && is_new_name(undo, c->path))
+		else if (c->type == LC_CHANGE_WAS && (has_left(c) || is_new_name(undo, c->path)))
 			undo->live[undo->live_count++].inode = c->after.inode;
 	}
 	return lc_relink_look(undo->txn->store->root, undo->live, &undo->live_count, skips, undo);

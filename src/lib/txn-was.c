@@ -39,13 +39,14 @@ static int read_attribute(int fd, const char *name, struct lc_change *was)
 	return 0;
 }
 
-static int add(struct lc_change_list *list, const char *path, const struct lc_change *values)
+static int add(struct lc_change_list *list, const struct lc_change *change,
+               const struct lc_change *values)
 {
 	struct lc_change was = *values;
 
 	was.type = LC_CHANGE_WAS;
-	was.path = strdup(path);
-	was.place = strdup("");
+	was.path = strdup(change->path);
+	was.place = strdup(change->place);
 	if (!was.path || !was.place) {
 		lc_change_release(&was);
 		return -ENOMEM;
@@ -73,26 +74,37 @@ static int note_capability(int fd, const struct lc_change *change, struct lc_cha
 	int rc = read_attribute(fd, LC_KEEP_CAPABILITY, &was);
 
 	if (!rc && was.value[0])
-		return add(list, change->path, &was);
+		return add(list, change, &was);
 	lc_change_release(&was);
 	return rc == -EOPNOTSUPP || rc == -EBADF ? 0 : rc;
 }
 
-static int note(struct commit_txn *txn, const struct lc_change *change, struct lc_change_list *list)
+/* Where it is before the commit: for what leaves its path that is the path. */
+static int open_now(struct commit_txn *txn, const struct lc_change *change)
 {
+	int flags = S_ISLNK(change->after.mode) ? O_PATH : O_RDONLY | O_NONBLOCK;
+	int fd, root = txn->store->root, rc = 0;
+	const char *real = change->path;
 	struct lc_node node;
-	struct lc_change was;
-	struct stat st;
-	int fd, rc = lc_view_look(txn->view, change->path, &node);
 
-	if (rc)
-		return rc;
-	fd = lc_beneath_open(txn->store->root, node.real,
-	                     S_ISLNK(node.identity.mode) ? O_PATH : O_RDONLY | O_NONBLOCK);
+	if (!change->place[0]) {
+		rc = lc_view_look(txn->view, change->path, &node);
+		real = node.real;
+	}
+	fd = rc ? rc : lc_beneath_open(root, real, flags);
 	/* Its owner may not read it: so much can be seen anyway. */
 	if (fd == -EACCES && !change->attribute)
-		fd = lc_beneath_open(txn->store->root, node.real, O_PATH);
-	rc = fd < 0 ? fd : lc_sys_fstat(fd, &st);
+		fd = lc_beneath_open(root, real, O_PATH);
+	return fd;
+}
+
+static int note(struct commit_txn *txn, const struct lc_change *change, struct lc_change_list *list)
+{
+	struct lc_change was;
+	struct stat st;
+	int fd = open_now(txn, change);
+	int rc = fd < 0 ? fd : lc_sys_fstat(fd, &st);
+
 	if (!rc) {
 		note_stat(change, &st, &was);
 		if (change->attribute)
@@ -100,7 +112,7 @@ static int note(struct commit_txn *txn, const struct lc_change *change, struct l
 		if (rc)
 			lc_change_release(&was);
 		else
-			rc = add(list, change->path, &was);
+			rc = add(list, change, &was);
 	}
 	if (!rc && S_ISREG(st.st_mode) && changes_owner(change))
 		rc = note_capability(fd, change, list);

@@ -6,6 +6,7 @@
  *     view-list.c    what a directory holds
  *     view-table.c   the table of paths
  *     view-plan.c    from a view to the steps that make the tree equal to it
+ *     view-left.c    metadata of files that lose a name
  */
 #ifndef LC_VIEW_INTERNAL_H
 #define LC_VIEW_INTERNAL_H
@@ -26,6 +27,17 @@ struct lc_entry {
 	 */
 	char *under;
 	struct lc_identity seen;
+	struct lc_change_list metas;
+};
+
+/*
+ * A file that left its path with changes of its metadata waiting: under another
+ * name it may live on, which gets them.
+ */
+struct lc_left {
+	/* where the name is on disk */
+	char *real;
+	struct lc_identity identity;
 	struct lc_change_list metas;
 };
 
@@ -51,6 +63,9 @@ struct lc_view {
 	/* open addressing: indices into items plus 1; 0: free */
 	uint32_t *slots;
 	size_t slot_count;
+	struct lc_left *lefts;
+	size_t left_count;
+	unsigned next_turn;
 	uint32_t next_place;
 	int (*place)(void *context, const char *path, const char **stage);
 	void *place_context;
@@ -65,6 +80,22 @@ struct lc_entry *lc_view_insert(struct lc_view *view, char *path);
 /* Gives every entry below from its path below to. 0 or -ENOMEM. */
 int lc_view_rekey(struct lc_view *view, const char *from, const char *to);
 void lc_view_free_entries(struct lc_view *view);
+
+/* view-plan.c: the same change of metadata, as a step on that object at that path */
+int lc_view_copy_meta(const struct lc_change *from, const char *path, const char *place,
+                      const struct lc_identity *identity, struct lc_change *to);
+
+/* view-left.c */
+/* The object is about to leave the entry: what waits for it is kept. 0 or -ENOMEM. */
+int lc_view_leave(struct lc_view *view, struct lc_entry *entry);
+/*
+ * Steps for what was kept and lives on: to firsts, which come before those that
+ * move, or to metas, if another of its names is changed too. 0 or a negative errno.
+ */
+int lc_view_plan_lefts(struct lc_view *view, const struct lc_change_list *takes,
+                       const struct lc_change_list *puts, struct lc_change_list *firsts,
+                       struct lc_change_list *metas);
+void lc_view_free_lefts(struct lc_view *view);
 
 /* view-list.c: 1 if all that its directory on disk holds leaves it, 0 if not */
 int lc_view_is_emptied(struct lc_view *view, const struct lc_entry *entry);

@@ -19,6 +19,8 @@ struct passage {
 
 struct plan {
 	struct lc_view *view;
+	/* metadata of what loses a name */
+	struct lc_change_list firsts;
 	struct lc_change_list takes;
 	struct lc_change_list puts;
 	struct lc_change_list metas;
@@ -270,14 +272,14 @@ static int plan_put(struct plan *plan, const struct lc_entry *entry)
 	return lc_change_list_add(&plan->puts, &c);
 }
 
-static int copy_meta(const struct lc_change *from, const struct lc_entry *entry,
-                     struct lc_change *to)
+int lc_view_copy_meta(const struct lc_change *from, const char *path, const char *place,
+                      const struct lc_identity *identity, struct lc_change *to)
 {
 	*to = *from;
 	to->type = from->type == LC_CHANGE_UNSET ? LC_CHANGE_UNSET : LC_CHANGE_META;
-	to->after = entry->identity;
-	to->path = strdup(entry->path);
-	to->place = strdup("");
+	to->after = *identity;
+	to->path = strdup(path);
+	to->place = strdup(place);
 	to->attribute = from->attribute ? strdup(from->attribute) : NULL;
 	to->value = malloc((size_t)from->value_length + 1);
 	if (!to->path || !to->place || !to->value || (from->attribute && !to->attribute)) {
@@ -296,7 +298,8 @@ static int plan_metas(struct plan *plan, const struct lc_entry *entry)
 	int rc = 0;
 
 	for (i = 0; i < entry->metas.count && !rc; i++) {
-		rc = copy_meta(&entry->metas.items[i], entry, &copy);
+		rc = lc_view_copy_meta(&entry->metas.items[i], entry->path, "", &entry->identity,
+		                       &copy);
 		if (!rc)
 			rc = lc_change_list_add(&plan->metas, &copy);
 	}
@@ -324,6 +327,14 @@ static int by_depth(const void *a, const void *b)
 static int by_depth_down(const void *a, const void *b)
 {
 	return by_depth(b, a);
+}
+
+/* One file may have been changed under several of its names. */
+static int by_turn(const void *a, const void *b)
+{
+	const struct lc_change *left = a, *right = b;
+
+	return (left->turn > right->turn) - (left->turn < right->turn);
 }
 
 static int move_all(struct lc_change_list *to, struct lc_change_list *from)
@@ -361,13 +372,28 @@ static int make_lists(struct plan *plan)
 		if (!rc)
 			rc = plan_metas(plan, view->items[i]);
 	}
+	if (!rc)
+		rc = lc_view_plan_lefts(plan->view, &plan->takes, &plan->puts, &plan->firsts,
+		                        &plan->metas);
 	return rc;
+}
+
+static void release(struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->passage_count; i++)
+		free(plan->passages[i].place);
+	free(plan->passages);
+	lc_change_list_release(&plan->firsts);
+	lc_change_list_release(&plan->takes);
+	lc_change_list_release(&plan->puts);
+	lc_change_list_release(&plan->metas);
 }
 
 int lc_view_plan(struct lc_view *view, struct lc_change_list *list, const char **bad)
 {
 	struct plan plan = {.view = view};
-	size_t i;
 	int rc;
 
 	view->next_place = 0;
@@ -375,19 +401,17 @@ int lc_view_plan(struct lc_view *view, struct lc_change_list *list, const char *
 	lc_beneath_forget(&view->cache);
 	rc = make_lists(&plan);
 	*bad = view->bad;
+	sort(&plan.firsts, by_turn);
 	sort(&plan.takes, by_depth_down);
 	sort(&plan.puts, by_depth);
+	sort(&plan.metas, by_turn);
+	rc = rc ? rc : move_all(list, &plan.firsts);
 	if (!rc)
 		rc = move_all(list, &plan.takes);
 	if (!rc)
 		rc = move_all(list, &plan.puts);
 	if (!rc)
 		rc = move_all(list, &plan.metas);
-	for (i = 0; i < plan.passage_count; i++)
-		free(plan.passages[i].place);
-	free(plan.passages);
-	lc_change_list_release(&plan.takes);
-	lc_change_list_release(&plan.puts);
-	lc_change_list_release(&plan.metas);
+	release(&plan);
 	return rc;
 }

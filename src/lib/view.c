@@ -43,6 +43,7 @@ void lc_view_free(struct lc_view *view)
 	if (!view)
 		return;
 	lc_view_free_entries(view);
+	lc_view_free_lefts(view);
 	lc_beneath_release(&view->cache);
 	free(view->stage);
 	free(view);
@@ -169,12 +170,17 @@ static int assign(struct lc_view *view, struct lc_entry *entry, enum lc_node_sta
                   const char *real, const struct lc_identity *identity)
 {
 	char *copy = real ? strdup(real) : NULL;
+	int rc = 0;
 
 	if (real && !copy)
 		return -ENOMEM;
 	/* The same object, looked at again, keeps what is still to be done to it. */
 	if (!real || !entry->real || strcmp(real, entry->real) != 0 || entry->state != state)
-		lc_change_list_release(&entry->metas);
+		rc = lc_view_leave(view, entry);
+	if (rc) {
+		free(copy);
+		return rc;
+	}
 	forget(view, entry->path);
 	free(entry->real);
 	entry->real = copy;
@@ -241,6 +247,7 @@ int lc_view_meta(struct lc_view *view, const char *path, struct lc_change *chang
 		lc_change_release(change);
 		return rc;
 	}
+	change->turn = view->next_turn++;
 	return lc_change_list_add(&entry->metas, change);
 }
 

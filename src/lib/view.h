@@ -6,7 +6,8 @@
  * looks at the view, so that the second of two operations sees the first. In
  * the end the view is turned into the steps that make the tree equal to it:
  * first everything that leaves its path is taken, deepest first; then
- * everything new is put, shallowest first.
+ * everything new is put, shallowest first. Metadata of a file that loses a name
+ * and keeps another come before, all others last.
  *
  * Paths are relative to the root, as in beneath.h. All functions return 0 or a
  * negative errno of the system call that they stand for.

@@ -280,3 +280,63 @@ killed_commit() {
 		>operations
 	{ COMMIT_FAULT=$1:kill "$LC_FAULT_BIN/commit-txn" script <operations; } 2>/dev/null
 }
+
+# flushed FILE...: each, by its own descriptor, before the flush of the complete record
+flushed() {
+	local file last
+	last=$(grep -n ' fdatasync ' trace | tail -1 | cut -d: -f1)
+	for file; do
+		sed -n "1,${last}p" trace | awk '/ exchange / { p = 1 } p' |
+			grep -qE "^call [0-9]+ fsync $(stat -c %i "$file") " && continue
+		echo "$file is not flushed between publishing and the complete record"
+		cat trace
+		return 1
+	done
+}
+
+@test "where syncfs is not believed history is flushed before it is needed" {
+	need_faults
+	gives 0 commit-txn init --keep=5
+	echo a >root/a
+	echo b >root/b
+	ln root/b other
+	export COMMIT_FAULT_TRACE=trace
+	printf '%s\n' 'write a new' 'rm b' >ops
+	COMMIT_FAULT=1:ENOSYS:forever:fstype "$LC_FAULT_BIN/commit-txn" script <ops
+	old=root/.commit/history/$(kept)
+	[ -e "$old/copy-out-0" ]
+	flushed "$old" "$old/steps" "$old/copy-out-0" "$old/in-0" root/.commit/history/index \
+		root/.commit/history root/.commit
+	# with nothing kept, the index still; and where one syncfs does for all, none of it
+	commit-txn init --keep=0
+	rm trace
+	printf '%s\n' 'write a newer' >ops
+	COMMIT_FAULT=1:ENOSYS:forever:fstype "$LC_FAULT_BIN/commit-txn" script <ops
+	flushed root/.commit/history/index
+	commit-txn init --keep=5
+	rm trace
+	printf '%s\n' 'write a newest' >ops
+	"$LC_FAULT_BIN/commit-txn" script <ops
+	[ "$(grep -c ' fsync ' trace)" -eq 0 ]
+	grep -q ' syncfs ' trace
+}
+
+@test "history that could not be flushed is waited for" {
+	need_faults
+	gives 0 commit-txn init --keep=5
+	echo a >root/a
+	printf '%s\n' 'write a new' >ops
+	rm -f trace
+	# which of the flushes by descriptor is that of the index
+	COMMIT_FAULT_TRACE=trace COMMIT_FAULT=1:ENOSYS:forever:fstype \
+		"$LC_FAULT_BIN/commit-txn" script <ops
+	n=$(awk -v file="$(stat -c %i root/.commit/history/index)" \
+		'$3 == "fsync" { n++; if ($4 == file) print n }' trace)
+	[ -n "$n" ]
+	printf '%s\n' 'write a newer' >ops
+	gives 3 env COMMIT_FAULT="1:ENOSYS:forever:fstype,$n:EIO:once:fsync" \
+		"$LC_FAULT_BIN/commit-txn" script <ops
+	says 'the flush failed'
+	gives 3 commit-recover root
+	holds root/a newer
+}

@@ -111,12 +111,24 @@ fill() {
 	# through a name that the undo takes away
 	takes_back 'link b new' 'chmod 600 new'
 	takes_back 'chmod 600 b' 'link b new' 'chmod 644 new'
+	# changed by a name that goes with the same commit
+	takes_back 'chmod 600 a' 'rm a'
+	takes_back 'chmod 600 a' 'write a 1'
+	takes_back 'chmod 600 a' 'rm a' 'rm a2'
+	takes_back 'chmod 600 a' 'rm a' 'chmod 640 a2'
+	takes_back 'link b k' 'chmod 600 k' 'rm k'
 	# the other name is outside of the tree, or was written to since
 	ln root/b outside
 	commits 'write b new'
 	gives 0 commit-txn undo "$(last)"
 	says 'b: warning: undo: had other names' EMLINK
 	holds root/b 'b\n'
+	rm outside
+	ln root/b outside
+	commits 'chmod 600 b' 'rm b'
+	[ "$(mode outside)" = 600 ]
+	gives 0 commit-txn undo "$(last)"
+	[ "$(mode root/b)" = 640 ]
 	commits 'write a new'
 	echo changed >root/a2
 	gives 0 commit-txn undo "$(last)"
@@ -316,6 +328,25 @@ refuses() {
 	gives 1 commit-txn undo "$(last)"
 	says 'list of steps cannot be read'
 	idle
+}
+
+@test "where syncfs is not believed what undo puts back is flushed before its record" {
+	need_faults
+	fill
+	commits 'write b new' 'rm d/sub/y' 'rmdir d/sub'
+	COMMIT_FAULT_TRACE=trace COMMIT_FAULT=1:ENOSYS:forever:fstype \
+		"$LC_FAULT_BIN/commit-txn" undo "$(last)"
+	holds root/b 'b\n'
+	# the record is flushed just before the first rename
+	sed -n '1,/ fdatasync /p' trace >before
+	[ "$(grep -cE ' (exchange|noreplace) ' before)" -eq 0 ]
+	for file in root/b root/d/sub root/d/sub/y; do
+		grep -qE "^call [0-9]+ fsync $(stat -c %i "$file") " before || {
+			echo "$file is not flushed before the record"
+			cat trace
+			false
+		}
+	done
 }
 
 # killed_undo N ID: true once N is beyond the last call

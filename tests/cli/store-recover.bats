@@ -324,6 +324,36 @@ moves_what_is_replaced() {
 	gives 0 commit-recover --check root
 }
 
+@test "--resolve=TXN:abort: the mode of a file that was to lose a name goes back" {
+	for fault in 1:kill:rename 1:kill:exchange "$published"; do
+		rm -rf root other
+		mkdir root
+		printf 'old a\n' >root/a
+		printf 'old b\n' >root/b
+		commit-txn init -C root
+		ln root/a other
+		ln root/b root/b2
+		script_pends_at "$fault" <<-END
+			chmod 600 a
+			rm a
+			chmod 601 b
+			write b new
+			write c new
+		END
+		echo theirs >root/c.theirs
+		mv root/c.theirs root/c
+		gives 10 commit-recover --resolve="$T:abort" root
+		holds root/a 'old a\n'
+		holds root/b 'old b\n'
+		[ "$(mode other)" = 644 ]
+		[ "$(mode root/a)" = 644 ]
+		[ "$(mode root/b2)" = 644 ]
+		[ root/a -ef other ]
+		[ root/b -ef root/b2 ]
+		idle
+	done
+}
+
 @test "--resolve=TXN:abort: owner, attributes and capabilities go back too" {
 	need_root
 	need getfattr setfattr

@@ -71,6 +71,11 @@ const struct txn_scenario txn_scenarios[] = {
          .steps = {"script"},
          .script = "mv d e\nchmod 700 e\nchmod 640 e/x\nput n new\nchmod 600 n\nput a new\n"
                    "chown 5 a\n"},
+        {.name = "metadata of files that lose one of their names",
+         .tree = {"f a", "h a2 a", "f p", "h q p", "d d", "f d/x", "h d/y d/x", "f r"},
+         .steps = {"script"},
+         .script = "chmod 600 a\nrm a\nchown 7:8 p\nput p new\nsetxattr user.three=3 d/x\n"
+                   "mv d e\nrm e/x\nlink r l\nchmod 601 l\nrm l\n"},
         {.name = "a tree is removed",
          .tree = {"d d", "f d/x", "d d/s", "f d/s/y", "s d/s/l x", "f b"},
          .steps = {"script"},

@@ -317,6 +317,37 @@ static void a_time_is_set_last(void **state)
 	assert_int_equal(chmod("d", 0700), 0);
 }
 
+/* No descriptor of a link can be flushed, so where syncfs is not believed it is used all the same.
+ */
+static void the_owner_of_a_link_is_flushed(void **state)
+{
+	struct lc_change meta = {.type = LC_CHANGE_META, .mode = UINT32_MAX};
+	struct stat st;
+	const char *trace;
+
+	(void)state;
+	assert_int_equal(symlink("nowhere", "l"), 0);
+	st = stat_of("l");
+	lc_identity_of(&st, &meta.after);
+	meta.uid = st.st_uid;
+	meta.gid = st.st_gid;
+	meta.path = strdup("l");
+	meta.place = strdup("");
+	assert_int_equal(lc_change_list_add(&list, &meta), 0);
+	fault("1:ENOSYS:forever:fstype");
+	trace_begin();
+	assert_int_equal(apply(), 0);
+	trace = trace_end();
+	expect_fired();
+	assert_true(call_at(trace, "chown") < call_at(trace, "syncfs"));
+	/* where it is believed, the flush after publishing does it */
+	fault_end();
+	trace_begin();
+	assert_int_equal(apply(), 0);
+	trace = trace_end();
+	assert_null(strstr(trace, " syncfs "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -332,6 +363,7 @@ int main(void)
 	        AMONG(a_directory_that_is_to_go_is_looked_into),
 	        AMONG(what_gets_metadata_is_looked_at_where_it_is),
 	        AMONG(a_time_is_set_last),
+	        AMONG(the_owner_of_a_link_is_flushed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,28 @@ static void interrupted_edits_are_finished(void **state)
 	expect_clean();
 }
 
+/*
+ * Who named the journal may have been killed before he flushed the name: were it
+ * gone after a power cut, what is half written could not be told from old or new.
+ */
+static void the_name_is_durable_before_anything_is_written(void **state)
+{
+	const char *trace;
+	char name[256];
+
+	(void)state;
+	leave_killed(&edited, name);
+	trace_begin();
+	assert_int_equal(scan("."), 0);
+	trace = trace_end();
+	expect_file("f", "new");
+	assert_true(call_at(trace, "fsync") < call_at(trace, "pwrite"));
+	/* and its end, after the content is */
+	trace = strstr(trace, " pwrite ");
+	assert_true(call_at(trace, "fsync") < call_at(trace, "unlink"));
+	assert_non_null(strstr(strstr(trace, " unlink "), " fsync "));
+}
+
 static void edits_that_others_wrote_over_want_a_person(void **state)
 {
 	char name[256];
@@ -188,6 +210,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        RECOVER(interrupted_edits_are_finished),
+	        RECOVER(the_name_is_durable_before_anything_is_written),
 	        RECOVER(edits_that_others_wrote_over_want_a_person),
 	        RECOVER(damaged_journals_want_a_person),
 	        RECOVER(edits_that_cannot_be_finished_are_pending),

@@ -173,6 +173,102 @@ static void the_last_of_several_modes_counts(void **state)
 	expect_mode("t/twice", 0300);
 }
 
+static void changes_mode(const char *path, mode_t mode)
+{
+	assert_int_equal(commit_txn_chmod(txn, path, mode, &txn_err), 0);
+}
+
+/* The file is changed, whichever of its names it was asked for by and whatever becomes of that. */
+static void a_name_that_goes_leaves_its_changes_to_the_others(void **state)
+{
+	(void)state;
+	assert_int_equal(link("t/a", "t/a2"), 0);
+	assert_int_equal(link("t/b", "t/b2"), 0);
+	put("t/d/x", "x");
+	assert_int_equal(link("t/d/x", "t/x2"), 0);
+	put("t/p", "p");
+	assert_int_equal(link("t/p", "t/p2"), 0);
+	put("t/o", "o");
+	begins(0);
+	changes_mode("a", 0601);
+	assert_int_equal(commit_txn_rm(txn, "a", &txn_err), 0);
+	changes_mode("b", 0602);
+	puts_text("b", "new");
+	changes_mode("d/x", 0603);
+	assert_int_equal(commit_txn_mv(txn, "d", "e", &txn_err), 0);
+	assert_int_equal(commit_txn_rm(txn, "e/x", &txn_err), 0);
+	changes_mode("p", 0604);
+	assert_int_equal(commit_txn_mv(txn, "o", "p", &txn_err), 0);
+	assert_int_equal(commit_txn_commit(txn, NULL, &txn_err), 0);
+	expect_absent("t/a");
+	expect_mode("t/a2", 0601);
+	expect_file("t/b", "new");
+	expect_mode("t/b", 0602);
+	expect_mode("t/b2", 0602);
+	expect_file("t/b2", "b");
+	expect_mode("t/x2", 0603);
+	expect_mode("t/p2", 0604);
+	expect_file("t/p", "o");
+	assert_int_equal(stages(), 0);
+}
+
+static void so_does_a_name_that_was_new(void **state)
+{
+	(void)state;
+	begins(0);
+	assert_int_equal(commit_txn_link(txn, "a", "l", &txn_err), 0);
+	changes_mode("l", 0601);
+	assert_int_equal(commit_txn_rm(txn, "l", &txn_err), 0);
+	puts_text("n", "n");
+	assert_int_equal(commit_txn_link(txn, "n", "m", &txn_err), 0);
+	changes_mode("n", 0602);
+	assert_int_equal(commit_txn_rm(txn, "n", &txn_err), 0);
+	assert_int_equal(commit_txn_commit(txn, NULL, &txn_err), 0);
+	expect_mode("t/a", 0601);
+	expect_mode("t/m", 0602);
+	expect_absent("t/l");
+	expect_absent("t/n");
+}
+
+/* Also where one lies deeper than the other, and one of them goes. */
+static void the_last_mode_by_any_name_counts(void **state)
+{
+	(void)state;
+	assert_int_equal(link("t/a", "t/d/a2"), 0);
+	assert_int_equal(link("t/b", "t/b2"), 0);
+	put("t/o", "o");
+	assert_int_equal(link("t/o", "t/o2"), 0);
+	begins(0);
+	changes_mode("a", 0600);
+	changes_mode("d/a2", 0601);
+	changes_mode("a", 0602);
+	changes_mode("b", 0600);
+	changes_mode("b2", 0603);
+	assert_int_equal(commit_txn_rm(txn, "b", &txn_err), 0);
+	changes_mode("o2", 0600);
+	changes_mode("o", 0604);
+	assert_int_equal(commit_txn_rm(txn, "o", &txn_err), 0);
+	assert_int_equal(commit_txn_commit(txn, NULL, &txn_err), 0);
+	expect_mode("t/d/a2", 0602);
+	expect_mode("t/b2", 0603);
+	expect_mode("t/o2", 0604);
+}
+
+/* The kept version of a file without other names has the mode that undo gives back. */
+static void what_has_no_other_name_is_left_alone(void **state)
+{
+	struct lc_change_list list = {NULL, 0, 0};
+	const char *bad;
+
+	(void)state;
+	begins(0);
+	changes_mode("a", 0600);
+	assert_int_equal(commit_txn_rm(txn, "a", &txn_err), 0);
+	assert_int_equal(lc_view_plan(txn->view, &list, &bad), 0);
+	assert_int_equal(list.count, 1);
+	lc_change_list_release(&list);
+}
+
 /* --- others -------------------------------------------------------------- */
 
 static void a_store_that_somebody_has_is_busy(void **state)
@@ -244,6 +340,10 @@ int main(void)
 	        TREE(changes_are_told),
 	        TREE(metadata_of_what_is_new_old_and_linked),
 	        TREE(the_last_of_several_modes_counts),
+	        TREE(a_name_that_goes_leaves_its_changes_to_the_others),
+	        TREE(so_does_a_name_that_was_new),
+	        TREE(the_last_mode_by_any_name_counts),
+	        TREE(what_has_no_other_name_is_left_alone),
 	        TREE(a_store_that_somebody_has_is_busy),
 	        TREE(readers_share_and_keep_writers_out),
 	        TREE(open_and_committed_ones_are_listed),
