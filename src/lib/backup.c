@@ -159,11 +159,13 @@ static int exchange_older(struct lc_backup *backup)
 
 	if (rc)
 		return rc;
+	/* Over an older backup, so that it can come back. */
+	backup->state = LC_BACKUP_EXCHANGED;
 	rc = lc_sys_lstat(backup->stage.holder, backup->stage.name, &out);
 	if (!rc && S_ISDIR(out.st_mode))
 		rc = -EISDIR;
-	if (rc && lc_stage_exchange(&backup->stage, backup->name) != 0)
-		lc_stage_forget_name(&backup->stage);
+	if (rc)
+		lc_backup_undo(backup);
 	return rc;
 }
 
@@ -182,11 +184,7 @@ static int publish_once(struct lc_backup *backup)
 		rc = lc_backup_choose(backup, backup->stage.place);
 		return rc ? rc : -EEXIST;
 	}
-	/* Over an older backup, so that it can come back. */
-	rc = exchange_older(backup);
-	if (rc == 0)
-		backup->state = LC_BACKUP_EXCHANGED;
-	return rc;
+	return exchange_older(backup);
 }
 
 /* The errno says that there are no hard links here, or no more to this file. */
@@ -227,8 +225,11 @@ int lc_backup_publish(struct lc_backup *backup)
 {
 	int tries, rc = -EEXIST;
 
-	for (tries = 0; (rc == -EEXIST || rc == -ENOENT) && tries < PUBLISH_TRIES; tries++)
+	for (tries = 0; (rc == -EEXIST || rc == -ENOENT) && tries < PUBLISH_TRIES; tries++) {
 		rc = publish_once(backup);
+		if (backup->is_left)
+			return rc;
+	}
 	return rc == -ENOSYS ? publish_over(backup) : rc;
 }
 
@@ -240,19 +241,29 @@ int lc_backup_keep(struct lc_backup *backup)
 	return older ? lc_stage_unlink(&backup->stage) : 0;
 }
 
+/* The older backup stays under our name rather than nowhere. */
+static void leave_older(struct lc_backup *backup)
+{
+	snprintf(backup->older, sizeof backup->older, "%s", backup->stage.name);
+	lc_stage_forget_name(&backup->stage);
+}
+
 void lc_backup_undo(struct lc_backup *backup)
 {
+	struct lc_stage *stage = &backup->stage;
 	int rc = 0;
 
 	if (backup->state == LC_BACKUP_CREATED)
-		lc_sys_unlink(backup->stage.place->fd, backup->name);
+		rc = lc_sys_unlink(stage->place->fd, backup->name);
 	else if (backup->state == LC_BACKUP_EXCHANGED)
-		rc = lc_stage_exchange(&backup->stage, backup->name);
-	else if (backup->state == LC_BACKUP_REPLACED)
-		rc = lc_stage_replace(&backup->stage, backup->name);
-	/* The older backup stays under our name rather than nowhere. */
-	if (rc)
-		lc_stage_forget_name(&backup->stage);
+		rc = lc_stage_exchange(stage, backup->name);
+	/* The copy that would go with the rename is of a file that is still there. */
+	if (backup->state == LC_BACKUP_REPLACED || (backup->state == LC_BACKUP_EXCHANGED && rc))
+		rc = lc_stage_replace(stage, backup->name);
+	if (rc && backup->state != LC_BACKUP_CREATED)
+		leave_older(backup);
+	/* One that could not be spared is gone. */
+	backup->is_left = (rc && rc != -ENOENT) || backup->state == LC_BACKUP_KEPT;
 	backup->state = LC_BACKUP_STAGED;
 }
 

@@ -40,6 +40,10 @@ struct lc_backup {
 		LC_BACKUP_REPLACED,
 		LC_BACKUP_KEPT
 	} state;
+	/* lc_backup_undo could not: the backup is there, under name */
+	int is_left;
+	/* and the one that it has replaced is there under this one of ours, if it is not "" */
+	char older[256];
 };
 
 void lc_backup_init(struct lc_backup *backup);
@@ -53,7 +57,7 @@ int lc_backup_prepare(struct lc_backup *backup, const struct lc_place *place,
                       const struct lc_backup_wish *wish, int fd, const struct stat *st,
                       const struct lc_meta_plan *plan, int force, struct commit_error *err);
 
-/* 0 or a negative errno; after a failure nothing has changed. */
+/* 0 or a negative errno; after a failure nothing has changed, or is_left says so. */
 int lc_backup_publish(struct lc_backup *backup);
 
 /* The way out of an error of the two above, NULL where there is none. */
@@ -62,7 +66,7 @@ const char *lc_backup_advice(int rc);
 /* After the commit: removes the backup that this one has replaced. */
 int lc_backup_keep(struct lc_backup *backup);
 
-/* After a failed commit: puts back what was there. */
+/* After a failed commit: puts back what was there; see is_left. */
 void lc_backup_undo(struct lc_backup *backup);
 
 void lc_backup_release(struct lc_backup *backup);

@@ -39,7 +39,7 @@ libcommit_sources = \
 	src/lib/target.c src/lib/target.h \
 	src/lib/token.c src/lib/token.h \
 	src/lib/txn.c src/lib/txn-back.c src/lib/txn-batch.c src/lib/txn-beside.c src/lib/txn-birth.c \
-	src/lib/txn-call.h src/lib/txn-check.c src/lib/txn-commit.c src/lib/txn-content.c src/lib/txn-copy.c \
+	src/lib/txn-call.h src/lib/txn-check.c src/lib/txn-check-kept.c src/lib/txn-commit.c src/lib/txn-content.c src/lib/txn-copy.c \
 	src/lib/txn-create.c src/lib/txn-decide.c src/lib/txn-history.c \
 	src/lib/txn-index.c src/lib/txn-internal.h src/lib/txn-keep.c src/lib/txn-keep.h src/lib/txn-keep-flush.c \
 	src/lib/txn-life.c src/lib/txn-list.c src/lib/txn-log.c src/lib/txn-look.c src/lib/txn-meta.c src/lib/txn-modes.c \

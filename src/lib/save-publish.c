@@ -132,11 +132,38 @@ static int replace(struct commit_save *save, struct commit_error *err)
 	return rc ? lc_save_fail(save, rc, "replace", rename_advice(rc), err) : 0;
 }
 
+/* "Failed" means that all is as it was: what is not has to be said. */
+static int tell_left(const struct lc_backup *backup, int rc, struct commit_error *err)
+{
+	struct commit_error first;
+
+	if (!backup->is_left || !err)
+		return rc;
+	first = *err;
+	if (backup->older[0])
+		return lc_error_format(err, rc, first.errnum, first.operation, first.path,
+		                       "%s; its new backup %s could not be taken back, the one "
+		                       "before is %s until commit-recover removes it",
+		                       first.text, backup->name, backup->older);
+	return lc_error_format(err, rc, first.errnum, first.operation, first.path,
+	                       "%s; its new backup %s could not be taken back", first.text,
+	                       backup->name);
+}
+
 static int publish_backup(struct commit_save *save, struct commit_error *err)
 {
 	int rc = save->backup.name[0] ? lc_backup_publish(&save->backup) : 0;
 
-	return rc ? lc_save_fail(save, rc, "back up", lc_backup_advice(rc), err) : 0;
+	if (!rc)
+		return 0;
+	rc = lc_save_fail(save, rc, "back up", lc_backup_advice(rc), err);
+	return tell_left(&save->backup, rc, err);
+}
+
+static int take_backup_back(struct commit_save *save, int rc, struct commit_error *err)
+{
+	lc_backup_undo(&save->backup);
+	return tell_left(&save->backup, rc, err);
 }
 
 /* The errno says that this file system knows no flush of directories. */
@@ -182,10 +209,8 @@ static int publish_by_rename(struct commit_save *save, struct commit_error *err)
 	int rc = replace(save, err);
 	int later;
 
-	if (rc && rc != COMMIT_EPENDING) {
-		lc_backup_undo(&save->backup);
-		return rc;
-	}
+	if (rc && rc != COMMIT_EPENDING)
+		return take_backup_back(save, rc, err);
 	later = keep_backup(save, rc ? NULL : err);
 	if (!rc)
 		rc = later;
@@ -257,11 +282,8 @@ static int publish_in_place(struct commit_save *save, struct commit_error *err)
 	/* The room is given back only where no journal claims it. */
 	if (!rc || rc == COMMIT_EUNDECIDED)
 		save->edit.has_reserved = 0;
-	if (rc) {
-		if (rc != COMMIT_EUNDECIDED)
-			lc_backup_undo(&save->backup);
-		return rc;
-	}
+	if (rc)
+		return rc == COMMIT_EUNDECIDED ? rc : take_backup_back(save, rc, err);
 	rc = lc_inplace_apply(save->stage.fd, &save->edit.journal, save->edit_fd, force);
 	if (!rc)
 		rc = lc_sys_unlink(home->fd, save->edit.name);

@@ -3,7 +3,7 @@
  * What is new is made in a stage, but a directory may hand down its group and
  * its default ACL to what is made in it. So where one of the two directories
  * does, a file is made in the other, without a name, and linked to the stage;
- * a directory gets what such a file got.
+ * a directory gets what such a file got, a symbolic link its group.
  */
 #include "config.h"
 
@@ -166,4 +166,35 @@ int lc_txn_mkdir(struct commit_txn *txn, const char *path, int stage, const char
 	lc_sys_drop(&dir);
 	lc_sys_drop(&probe);
 	return rc;
+}
+
+/* The group that a new file gets in the parent. */
+static int group_in(int parent, gid_t *group)
+{
+	int probe = lc_sys_tmpfile(parent, O_RDWR, 0600);
+	struct stat st;
+	int rc;
+
+	if (probe < 0 && !is_unable(probe))
+		return probe;
+	rc = lc_sys_fstat(probe < 0 ? parent : probe, &st);
+	*group = probe < 0 && !(st.st_mode & S_ISGID) ? getegid() : st.st_gid;
+	lc_sys_drop(&probe);
+	return rc;
+}
+
+int lc_txn_symlink(struct commit_txn *txn, size_t at, const char *path, const char *target,
+                   int stage, const char *name)
+{
+	int parent = path ? lc_txn_birthplace(txn, path, stage) : -ENOENT;
+	int rc = parent < 0 && !is_unable(parent) ? parent : lc_sys_symlink(target, stage, name);
+	gid_t group;
+
+	if (rc || parent < 0)
+		return rc;
+	rc = group_in(parent, &group);
+	if (!rc)
+		rc = lc_txn_own_link(txn, at, stage, name, (uid_t)-1, group);
+	/* Who is not of that group cannot give it away. */
+	return rc == -EPERM ? 0 : rc;
 }

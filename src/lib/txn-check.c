@@ -375,6 +375,8 @@ int lc_txn_check(struct commit_store *store, lc_txn_breach *found, void *context
 		if (!rc)
 			rc = lc_store_each_name(store->home, check_part, &check);
 		if (!rc)
+			rc = lc_keep_check(store, found, context);
+		if (!rc)
 			rc = lc_log_check(store->log, check_log_file, &check);
 		if (rc)
 			rc = lc_store_fail(store, rc, "check", NULL, err);

@@ -94,14 +94,20 @@ static int plan(struct commit_txn *txn, struct lc_change_list *list, struct comm
 
 	if (rc == -ESTALE)
 		return changed_by_others(txn, path, err);
-	if (!rc)
-		rc = lc_keep_note(txn, list);
 	if (rc)
 		return lc_txn_fail(txn, rc, "prepare", *path ? path : txn->id, NULL, err);
 	rc = check_rights(txn, list, err);
 	if (!rc)
 		rc = lc_txn_check_modes(txn, list, err);
 	return rc ? rc : lc_txn_check_mounts(txn, list, err);
+}
+
+/* What all steps on metadata change, those that come with lent modes too. */
+static int note(struct commit_txn *txn, struct lc_change_list *list, struct commit_error *err)
+{
+	int rc = lc_keep_note(txn, list);
+
+	return rc ? lc_txn_fail(txn, rc, "prepare", txn->id, NULL, err) : 0;
 }
 
 int commit_txn_prepare(struct commit_txn *txn, struct commit_error *err)
@@ -111,6 +117,8 @@ int commit_txn_prepare(struct commit_txn *txn, struct commit_error *err)
 
 	if (!rc)
 		rc = plan(txn, &list, err);
+	if (!rc)
+		rc = note(txn, &list, err);
 	lc_change_list_release(&list);
 	return rc;
 }
@@ -267,6 +275,8 @@ int commit_txn_commit(struct commit_txn *txn, struct commit_txn_result *result,
 		rc = plan(txn, &list, err);
 	if (!rc)
 		rc = lc_txn_lend_modes(txn, &list, err);
+	if (!rc)
+		rc = note(txn, &list, err);
 	if (!rc)
 		rc = commit_list(txn, &list, &done, err);
 	lc_store_leave(txn->store);

@@ -78,10 +78,10 @@ static int copy_symlink(struct commit_txn *txn, size_t at, const struct lc_node 
 	lc_beneath_release(&cache);
 	target[length > 0 ? length : 0] = '\0';
 	if (!rc)
-		rc = lc_txn_stage_symlink(txn, at, target, real, &identity);
+		rc = lc_txn_stage_symlink(txn, at, NULL, target, real, &identity);
 	name = rc ? NULL : strrchr(real, '/') + 1;
 	if (!rc)
-		rc = lc_sys_lchown(lc_txn_stage_on(txn, at), name, st.st_uid, st.st_gid);
+		rc = lc_txn_own_link(txn, at, lc_txn_stage_on(txn, at), name, st.st_uid, st.st_gid);
 	/* As with a file: who may not give it away keeps it. */
 	if (rc == -EPERM && name)
 		rc = 0;

@@ -311,3 +311,48 @@ int lc_index_flush(const struct commit_store *store)
 		rc = lc_mount_flush_directory(store->history, store->history);
 	return rc ? rc : lc_mount_flush_directory(store->home, store->home);
 }
+
+/* 1 if a record is good behind one that is not: no tail that was cut off. */
+static int has_damage(const unsigned char *bytes, uint64_t count)
+{
+	struct lc_indexed entry;
+	uint64_t i;
+	int bad = 0;
+
+	for (i = 0; i < count; i++) {
+		if (decode(bytes + i * SIZE, i * SIZE, &entry) != 0)
+			bad = 1;
+		else if (bad)
+			return 1;
+	}
+	return 0;
+}
+
+static int check_file(const struct commit_store *store, const char *name)
+{
+	uint64_t count = 0;
+	unsigned char *bytes;
+	ssize_t length;
+	int damaged, fd = open_file(store, name, O_RDONLY, &count);
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	bytes = malloc(count * SIZE + 1);
+	length = bytes ? lc_copy_read(fd, bytes, count * SIZE, 0) : -ENOMEM;
+	lc_sys_drop(&fd);
+	damaged = length > 0 && has_damage(bytes, (uint64_t)length / SIZE);
+	free(bytes);
+	return length < 0 ? (int)length : damaged ? -EBADMSG : 0;
+}
+
+int lc_index_check(const struct commit_store *store)
+{
+	int rc = check_file(store, OLD_INDEX);
+
+	return rc ? rc : check_file(store, INDEX);
+}
+
+int lc_index_is_part(const char *name)
+{
+	return strcmp(name, INDEX) == 0 || strcmp(name, OLD_INDEX) == 0;
+}

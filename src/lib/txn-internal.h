@@ -165,6 +165,8 @@ void lc_txn_birth_forget(struct commit_txn *txn);
 int lc_txn_create(struct commit_txn *txn, const char *path, int stage, const char *name);
 int lc_txn_mkdir(struct commit_txn *txn, const char *path, int stage, const char *name,
                  mode_t mode);
+int lc_txn_symlink(struct commit_txn *txn, size_t at, const char *path, const char *target,
+                   int stage, const char *name);
 
 /*
  * txn-stage.c: each makes the next object in-N on that mount; its path is in
@@ -176,8 +178,11 @@ int lc_txn_stage_file(struct commit_txn *txn, size_t at, const char *path,
                       struct commit_error *err);
 int lc_txn_stage_directory(struct commit_txn *txn, size_t at, const char *path, mode_t mode,
                            char real[PATH_MAX], struct lc_identity *identity);
-int lc_txn_stage_symlink(struct commit_txn *txn, size_t at, const char *target, char real[PATH_MAX],
-                         struct lc_identity *identity);
+int lc_txn_stage_symlink(struct commit_txn *txn, size_t at, const char *path, const char *target,
+                         char real[PATH_MAX], struct lc_identity *identity);
+/* No descriptor of a staged link can be flushed: where it has to be, all of its mount is. */
+int lc_txn_own_link(const struct commit_txn *txn, size_t at, int dir, const char *name, uid_t uid,
+                    gid_t gid);
 int lc_txn_stage_link(struct commit_txn *txn, size_t at, const struct lc_node *from,
                       char real[PATH_MAX], struct lc_identity *identity);
 /* Metadata of what only the stage holds is changed at once. -EMLINK: it has other names. */

@@ -59,6 +59,35 @@ void lc_keep_copy_name(const char *name, char copy[64])
 	snprintf(copy, 64, COPY_PREFIX "%s", name);
 }
 
+/* Is the kept version what the commit has replaced? */
+static int is_intact(const struct stat *st, const struct lc_identity *before, int copied)
+{
+	struct lc_identity now;
+
+	lc_identity_of(st, &now);
+	if (copied)
+		now.inode = before->inode;
+	return lc_identity_same(&now, before);
+}
+
+int lc_keep_find(int dir, const struct lc_change *change, const char *id,
+                 char name[LC_KEEP_NAME_SIZE], struct stat *st)
+{
+	const char *old = lc_keep_name(change, id);
+	int copied, rc;
+
+	lc_keep_copy_name(old, name);
+	rc = lc_sys_lstat_times(dir, name, st);
+	copied = rc == 0;
+	if (rc == -ENOENT) {
+		snprintf(name, LC_KEEP_NAME_SIZE, "%s", old);
+		rc = lc_sys_lstat_times(dir, name, st);
+	}
+	if (rc)
+		return rc;
+	return is_intact(st, &change->before, copied) ? copied : -EBADMSG;
+}
+
 /* An old version that waits in the stage. */
 struct old {
 	const char *name;

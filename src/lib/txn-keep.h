@@ -10,6 +10,7 @@
  *     txn-undo.c         taking a commit back
  *     txn-undo-copy.c    from a kept version to a staged one
  *     txn-undo-check.c   is everything as the commit has left it?
+ *     txn-check-kept.c   is history whole?
  *     txn-relink.c       the names that a file had elsewhere
  *
  * All of it with the store entered. Functions return 0 or a negative errno.
@@ -52,6 +53,9 @@ const struct lc_indexed *lc_index_find(const struct lc_index *index, uint64_t nu
 int lc_index_add(struct commit_store *store, const struct lc_indexed *entry);
 /* By its descriptor, and by those of its directories. */
 int lc_index_flush(const struct commit_store *store);
+/* -EBADMSG: a record is damaged that good ones follow; else what reading says. */
+int lc_index_check(const struct commit_store *store);
+int lc_index_is_part(const char *name);
 
 /* The list of steps with who made them, as in a directory of history. */
 int lc_steps_write(const struct commit_store *store, int dir, const struct commit_txn_info *info,
@@ -66,6 +70,13 @@ int lc_steps_read(int dir, uint64_t number, struct commit_txn_info *info,
 const char *lc_keep_name(const struct lc_change *change, const char *id);
 /* The name of the copy that stands for that name, if there is one. */
 void lc_keep_copy_name(const char *name, char copy[64]);
+/*
+ * The name of the old version that a step has left in dir, a copy of it or itself:
+ * 1 or 0. -ENOENT; -EBADMSG: it is not what was kept. name is filled in anyway.
+ */
+#define LC_KEEP_NAME_SIZE 64
+int lc_keep_find(int dir, const struct lc_change *change, const char *id,
+                 char name[LC_KEEP_NAME_SIZE], struct stat *st);
 /* An open file gets content, metadata and times of another. */
 int lc_keep_copy(int from, int to, const char *path, const struct commit_store *store);
 
@@ -110,6 +121,9 @@ int lc_keep_is_made(const char *name);
 /* An old version of the directory dir becomes an object of the transaction's stage. */
 int lc_undo_copy(struct commit_txn *txn, int dir, const char *old, const char *name,
                  const struct stat *st);
+
+/* txn-check-kept.c: breaches in history */
+int lc_keep_check(const struct commit_store *store, lc_txn_breach *found, void *context);
 
 /* -ESTALE: *bad is the path that is not as the steps have left it. */
 int lc_undo_check(int root, const struct lc_change_list *list, const char **bad);

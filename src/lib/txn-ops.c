@@ -290,7 +290,7 @@ int commit_txn_symlink(struct commit_txn *txn, const char *target, const char *p
 
 	if (rc)
 		return rc;
-	rc = lc_txn_stage_symlink(txn, at, target, real, &identity);
+	rc = lc_txn_stage_symlink(txn, at, call.path, target, real, &identity);
 	return rc ? lc_call_failed(&call, rc, NULL) : lc_call_put(&call, real, &identity);
 }
 

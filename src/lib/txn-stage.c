@@ -172,12 +172,20 @@ int lc_txn_stage_directory(struct commit_txn *txn, size_t at, const char *path, 
 	return rc ? rc : lc_txn_identify(dir, name, identity);
 }
 
-int lc_txn_stage_symlink(struct commit_txn *txn, size_t at, const char *target, char real[PATH_MAX],
-                         struct lc_identity *identity)
+int lc_txn_own_link(const struct commit_txn *txn, size_t at, int dir, const char *name, uid_t uid,
+                    gid_t gid)
+{
+	int rc = lc_sys_lchown(dir, name, uid, gid);
+
+	return rc || !lc_txn_needs_flush(txn, at) ? rc : lc_sys_syncfs(dir);
+}
+
+int lc_txn_stage_symlink(struct commit_txn *txn, size_t at, const char *path, const char *target,
+                         char real[PATH_MAX], struct lc_identity *identity)
 {
 	char name[32];
 	int dir = lc_txn_next_object(txn, at, name, real);
-	int rc = dir < 0 ? dir : lc_sys_symlink(target, dir, name);
+	int rc = dir < 0 ? dir : lc_txn_symlink(txn, at, path, target, dir, name);
 
 	return rc ? rc : lc_txn_identify(dir, name, identity);
 }
@@ -236,7 +244,7 @@ int lc_txn_stage_meta(struct commit_txn *txn, const struct lc_node *node,
 	if (st.st_nlink > 1 && !S_ISDIR(st.st_mode))
 		return -EMLINK;
 	if (S_ISLNK(node->identity.mode)) {
-		rc = lc_sys_lchown(dir, name, meta->uid, meta->gid);
+		rc = lc_txn_own_link(txn, at, dir, name, meta->uid, meta->gid);
 		return rc ? rc : lc_txn_identify(dir, name, identity);
 	}
 	rc = lc_publish_set_at(dir, name, meta, lc_txn_needs_flush(txn, at));

@@ -129,17 +129,6 @@ static void warn_of_links(const struct undo *undo, const char *path)
 	opt->warn(opt->context, &warning);
 }
 
-/* Is the kept version what the commit has replaced? */
-static int is_intact(const struct stat *st, const struct lc_identity *before, int copied)
-{
-	struct lc_identity now;
-
-	lc_identity_of(st, &now);
-	if (copied)
-		now.inode = before->inode;
-	return lc_identity_same(&now, before);
-}
-
 /* A name of the file that has lived on, or a copy of what it was. */
 static int stage_old(struct undo *undo, const struct lc_change *c, const char *old,
                      const struct stat *st, int copied, char real[PATH_MAX])
@@ -165,21 +154,14 @@ static int stage_old(struct undo *undo, const struct lc_change *c, const char *o
 /* The old version comes back to its path. */
 static int restore(struct undo *undo, const struct lc_change *c)
 {
-	const char *old = lc_keep_name(c, undo->id);
+	char old[LC_KEEP_NAME_SIZE], real[PATH_MAX];
 	struct lc_identity identity;
-	char copy[64], real[PATH_MAX];
 	struct stat st;
-	int copied, rc;
+	int rc, copied = lc_keep_find(undo->dir, c, undo->id, old, &st);
 
-	lc_keep_copy_name(old, copy);
-	rc = lc_sys_lstat_times(undo->dir, copy, &st);
-	copied = rc == 0;
-	if (rc == -ENOENT)
-		rc = lc_sys_lstat_times(undo->dir, old, &st);
-	if (rc || !is_intact(&st, &c->before, copied))
-		return fail(undo, rc ? rc : -EBADMSG, c->path,
-		            "its old version was not kept whole");
-	rc = stage_old(undo, c, copied ? copy : old, &st, copied, real);
+	if (copied < 0)
+		return fail(undo, copied, c->path, "its old version was not kept whole");
+	rc = stage_old(undo, c, old, &st, copied, real);
 	if (!rc)
 		rc = lc_sys_lstat_times(undo->txn->dir, strrchr(real, '/') + 1, &st);
 	if (rc)

@@ -434,9 +434,10 @@ teardown() { sweep; }
 # What the kernel gives in the directory, and what a transaction has made of the same.
 same_birth() {
 	local kind
-	for kind in f d d/f d/d; do
+	for kind in f d l d/f d/d d/l; do
 		[ "$(stat -c '%a %g' "$1/native-$kind")" = "$(stat -c '%a %g' "$1/ours-$kind")" ] ||
 			{ stat -c '%A %g %n' "$1/native-$kind" "$1/ours-$kind"; return 1; }
+		[ ! -L "$1/native-$kind" ] || continue
 		[ "$(getfacl -cnp "$1/native-$kind")" = "$(getfacl -cnp "$1/ours-$kind")" ] ||
 			{ getfacl -np "$1/native-$kind" "$1/ours-$kind"; return 1; }
 	done
@@ -453,9 +454,10 @@ same_birth() {
 	for umask in 022 077; do
 		umask "$umask"
 		for dir in plain group acl; do
-			(cd "root/$dir" && rm -rf native* ours* && echo x >native-f && mkdir native-d native-d/d && echo x >native-d/f)
+			(cd "root/$dir" && rm -rf native* ours* && echo x >native-f && mkdir native-d native-d/d && echo x >native-d/f &&
+				ln -s x native-l && ln -s x native-d/l)
 			printf '%s\n' "write $dir/ours-f x" "mkdir $dir/ours-d" "mkdir $dir/ours-d/d" \
-				"write $dir/ours-d/f x" >ops
+				"write $dir/ours-d/f x" "symlink x $dir/ours-l" "symlink x $dir/ours-d/l" >ops
 			gives 0 commit-txn script <ops
 			same_birth "root/$dir"
 		done
@@ -471,9 +473,10 @@ same_birth() {
 	chmod g-s other/plain
 	chgrp 0 other/plain
 	setfacl -b other/plain
-	(cd other/plain && echo x >native-f && mkdir native-d native-d/d && echo x >native-d/f)
+	(cd other/plain && echo x >native-f && mkdir native-d native-d/d && echo x >native-d/f &&
+		ln -s x native-l && ln -s x native-d/l)
 	printf '%s\n' 'write plain/ours-f x' 'mkdir plain/ours-d' 'mkdir plain/ours-d/d' \
-		'write plain/ours-d/f x' >ops
+		'write plain/ours-d/f x' 'symlink x plain/ours-l' 'symlink x plain/ours-d/l' >ops
 	gives 0 commit-txn script -C other <ops
 	same_birth other/plain
 }

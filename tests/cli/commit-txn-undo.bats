@@ -147,6 +147,64 @@ fill() {
 	takes_back 'rm e/x' 'rmdir e'
 }
 
+@test "new directories that may not be written are kept and taken back" {
+	fill
+	before=$(state root)
+	mkdir -p src/ro/sub
+	echo f >src/ro/f
+	echo new >src/b
+	chmod 500 src/ro/sub src/ro
+	gives 0 commit-txn apply --from=src
+	silent
+	[ "$(mode root/ro)" = 500 ]
+	[ -d "root/.commit/history/$(last)" ]
+	gives 0 commit-txn undo "$(last)"
+	diff <(echo "$before") <(state root)
+	chmod -R u+w src
+	# one that is made so, and one that an undo brings back
+	umask 0277
+	takes_back 'mkdir n'
+	umask 022
+	mkdir root/ro
+	chmod 555 root/ro
+	takes_back 'rmdir ro' 'write b new'
+}
+
+their_last() { as_user commit-txn log | tail -1 | cut -d' ' -f2; }
+
+@test "files that their owner may not open: their old modes and contents are kept" {
+	need_user
+	[ "$(id -u)" -ne 0 ] || chown -R 65534:65534 root
+	printf '%s\n' 'write f old' 'chmod 0 f' 'write g old' >ops
+	gives 0 as_user commit-txn script <ops
+	before=$(state root)
+	printf '%s\n' 'chmod 200 f' 'write g new' >ops
+	gives 0 as_user commit-txn script <ops
+	silent
+	[ "$(mode root/f)" = 200 ]
+	gives 0 as_user commit-txn undo "$(their_last)"
+	diff <(echo "$before") <(state root)
+	printf '%s\n' 'rm f' >ops
+	gives 0 as_user commit-txn script <ops
+	silent
+	# it cannot be copied, and that is said before anything happens
+	gives 1 as_user commit-txn undo "$(their_last)"
+	says 'f: undo' EACCES
+	[ ! -e root/f ]
+	# an attribute that cannot be read cannot be put back: said before anything happens
+	for mode in 0 200; do
+		printf '%s\n' 'write h old' "chmod $mode h" >ops
+		gives 0 as_user commit-txn script <ops
+		before=$(state root)
+		printf '%s\n' 'chmod 600 g' 'setxattr user.a=1 h' >ops
+		gives 1 as_user commit-txn script <ops
+		says 'h: setxattr' EACCES
+		diff <(echo "$before") <(state root)
+		printf '%s\n' 'chmod 600 h' 'rm h' >ops
+		gives 0 as_user commit-txn script <ops
+	done
+}
+
 @test "owners, set-id bits, attributes, capabilities, access lists" {
 	need_root
 	need getfattr setfattr setfacl

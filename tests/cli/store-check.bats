@@ -165,6 +165,71 @@ flip() {
 	has 'leak store half/.commit' 'never finished'
 }
 
+@test "history: old versions and lists of steps that are not whole, or not there" {
+	ln root/b other
+	commit-txn init -C root --keep=5
+	commit-txn script -C root <<<'write a two'
+	first=$(find root/.commit/history -name '*-*' -type d)
+	commit-txn script -C root <<<'rm b'
+	second=$(find root/.commit/history -name '*-*' -type d ! -path "$first")
+	first=${first#root/} second=${second#root/}
+	gives 0 commit-recover --check root
+	prints ''
+	cp -a root/.commit/history before
+	again() {
+		rm -rf root/.commit/history
+		cp -a before root/.commit/history
+	}
+	# a copy of history has other inodes, but for what was a copy before
+	again
+	disaster 2 "$first/in-0" 'is not the old version'
+	rm -rf "root/$first"
+	gives 0 commit-recover --check root
+	echo longer >>"root/$second/copy-out-0"
+	disaster 2 "$second/copy-out-0" 'is not the old version'
+	rm "root/$second/copy-out-0"
+	disaster 3 "$second/out-0" 'not there'
+	again
+	rm -rf "root/$first"
+	flip "root/$second/steps" 100
+	disaster 2 "$second/steps" 'damaged'
+	rm "root/$second/steps"
+	disaster 2 "$second/steps" 'not there'
+	rm -r "root/$second"
+	echo no >"root/$second"
+	disaster 2 "$second" 'is no directory'
+	rm "root/$second"
+	flip root/.commit/history/index 60
+	disaster 2 .commit/history/index 'a record in it is damaged'
+	again
+	rm -rf "root/$first"
+	touch root/.commit/history/odd
+	leak .commit/history/odd 'not a part of history'
+}
+
+@test "history: an old version that the disk cannot read any more" {
+	commit-txn init -C root --keep=5
+	commit-txn script -C root <<<'write a two'
+	old=$(find root/.commit/history -name in-0)
+	rm -f trace
+	COMMIT_FAULT_TRACE=trace "$LC_FAULT_BIN/commit-recover" --check root
+	n=$(awk -v file="$(stat -c %i "$old")" '$3 == "pread" { n++; if ($4 == file) print n }' trace)
+	[ -n "$n" ] || { cat trace; false; }
+	gives 11 fault "${n%%[!0-9]*}:EIO:pread" commit-recover --check root
+	has 'in-0' 'cannot be read'
+}
+
+@test "history: one that was killed while it was removed is a leak, and recovery removes it" {
+	commit-txn init -C root --keep=1
+	commit-txn script -C root <<<'write a two'
+	first=$(basename "$(find root/.commit/history -name '*-*' -type d)")
+	mv "root/.commit/history/$first" "root/.commit/history/gone-$first"
+	leak ".commit/history/gone-$first"
+	gives 0 commit-recover --repaired-ok root
+	[ ! -e "root/.commit/history/gone-$first" ]
+	gives 0 commit-recover --check root
+}
+
 @test "4: what saves have left, outside stores" {
 	echo old >f
 	killed 1:EOPNOTSUPP:forever:tmpfile,1:kill:rename commit-save f <<<new

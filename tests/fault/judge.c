@@ -175,6 +175,8 @@ static void judge_failed(struct walk *walk, const struct run *run, const struct 
 		complain(walk, "exit %d, but the file has changed", run->status);
 	if (!is_old(walk, now, KEPT) && !(relaxed && is_new(walk, now, KEPT)))
 		complain(walk, "exit %d, but the backup has changed", run->status);
+	if (!is_old(walk, now, KEPT) && !strstr(run->err, "could not be taken back"))
+		complain(walk, "exit %d leaves a backup and does not say so", run->status);
 	if (residue_count(now) > 0 && !fired_at_cleaning(run))
 		complain(walk, "exit %d leaves residue", run->status);
 }

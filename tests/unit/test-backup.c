@@ -176,12 +176,52 @@ static void an_undo_that_fails_loses_nothing(void **state)
 	put("f~", "older");
 	prepare(COMMIT_BACKUP_SIMPLE);
 	assert_int_equal(lc_backup_publish(&backup), 0);
-	fault("1:EIO:exchange");
+	fault("1:EIO:exchange,1:EIO:rename");
 	lc_backup_undo(&backup);
+	assert_true(backup.is_left);
 	lc_backup_release(&backup);
 	expect_file("f~", "old");
 	assert_int_equal(ours_in(".", name), 1);
+	assert_string_equal(name, backup.older);
 	expect_file(name, "older");
+}
+
+static void an_undo_has_two_ways(void **state)
+{
+	(void)state;
+	put("f~", "older");
+	prepare(COMMIT_BACKUP_SIMPLE);
+	assert_int_equal(lc_backup_publish(&backup), 0);
+	fault("1:EIO:exchange");
+	lc_backup_undo(&backup);
+	expect_fired();
+	assert_false(backup.is_left);
+	lc_backup_release(&backup);
+	expect_file("f~", "older");
+	expect_clean();
+}
+
+static void a_backup_that_stays_is_told(void **state)
+{
+	(void)state;
+	prepare(COMMIT_BACKUP_SIMPLE);
+	assert_int_equal(lc_backup_publish(&backup), 0);
+	fault("1:EIO:unlink");
+	lc_backup_undo(&backup);
+	expect_fired();
+	assert_true(backup.is_left);
+	expect_file("f~", "old");
+	/* also one that was published and could not be looked at */
+	put("f~", "older");
+	prepare(COMMIT_BACKUP_SIMPLE);
+	fault("1:EIO:stat,2:EIO:exchange,1:EIO:rename");
+	assert_int_equal(lc_backup_publish(&backup), -EIO);
+	assert_int_equal(fault_end(), 3);
+	assert_true(backup.is_left);
+	expect_file("f~", "old");
+	assert_true(backup.older[0]);
+	expect_file(backup.older, "older");
+	unlink(backup.older);
 }
 
 static void without_exchange_the_older_backup_is_replaced(void **state)
@@ -326,6 +366,8 @@ int main(void)
 	        BACKUP(undo_brings_the_older_backup_back),
 	        BACKUP(undo_removes_a_backup_that_replaced_none),
 	        BACKUP(an_undo_that_fails_loses_nothing),
+	        BACKUP(an_undo_has_two_ways),
+	        BACKUP(a_backup_that_stays_is_told),
 	        BACKUP(without_exchange_the_older_backup_is_replaced),
 	        BACKUP(without_hard_links_too_it_goes_for_good),
 	        BACKUP(a_number_that_somebody_took_is_left_to_them),
