@@ -87,10 +87,10 @@ plain_build() { # STAGE
 }
 
 # All tests of the product, once, with sanitizers and counts of lines: asan looks
-# at the ones, coverage at the others. One set of objects is enough.
+# at the ones, coverage at the others.
 instrumented_tests() { # STAGE
 	[ "$instrumented" = no ] || return 0
-	build "$1" "$run_dir/instrumented" --disable-shared --enable-sanitizers --enable-coverage || return 1
+	build "$1" "$run_dir/instrumented" --enable-werror --enable-sanitizers --enable-coverage || return 1
 	# shellcheck disable=SC2016 # for make
 	LC_EVERY=5 check "$1" "$run_dir/instrumented" TESTS='$(product_tests)'
 	instrumented=yes
