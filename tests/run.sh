@@ -3,14 +3,14 @@
 # run.sh [STAGE]... - install what the tests need and run all of them
 #
 #     check      glibc build, warnings are errors: make check
-#     asan       the same with AddressSanitizer, UndefinedBehaviorSanitizer and gcov
+#     asan       the same with AddressSanitizer and UndefinedBehaviorSanitizer
 #     musl       a musl build and the tests that it can run
 #     analysis   cppcheck, clang-tidy, shellcheck, mandoc -Tlint
 #     valgrind   unit tests and the tools' main paths under memcheck
 #     fuzz       the fuzz targets' corpora and twenty seconds of new inputs
 #     distcheck  a release is made, unpacked, built, tested and removed again
 #     crash      power cuts on recorded disks, for LC_CRASH_SECONDS (240)
-#     coverage   lines of src/lib that ran there; below 90 % is a failure
+#     coverage   lines of src/lib that ran; below 90 % is a failure
 #
 # Without arguments all of them. The last line is always
 # "N passed, N failed, N skipped"; the exit status is 1 if anything failed.

@@ -6,7 +6,6 @@
 results=$run_dir/results.tsv
 : >"$results"
 plain_built=no
-instrumented=no
 jobs=$(nproc 2>/dev/null || echo 2)
 # Tests wait for the disk more than they compute.
 test_jobs=$((jobs * 2))
@@ -84,16 +83,6 @@ build() {
 plain_build() { # STAGE
 	[ "$plain_built" = no ] || return 0
 	build "$1" "$run_dir/check" --enable-werror && plain_built=yes
-}
-
-# All tests of the product, once, with sanitizers and counts of lines: asan looks
-# at the ones, coverage at the others.
-instrumented_tests() { # STAGE
-	[ "$instrumented" = no ] || return 0
-	build "$1" "$run_dir/instrumented" --enable-werror --enable-sanitizers --enable-coverage || return 1
-	# shellcheck disable=SC2016 # for make
-	LC_EVERY=5 check "$1" "$run_dir/instrumented" TESTS='$(product_tests)'
-	instrumented=yes
 }
 
 # check STAGE DIR [MAKE-ARGUMENT]...: make check there, and each result counted
