@@ -21,8 +21,12 @@ lint_tests = $(quick_lints) \
 	tests/lint/lints.bats \
 	tests/lint/shell.sh
 
-# Each is tests/unit/test-MODULE.c, compiled and linked alike.
+# Each is tests/unit/test-MODULE.c, compiled and linked alike. Here and below, what
+# takes longest comes first, so that the processors are busy until the end.
 unit_tests = \
+	tests/unit/test-log-walk \
+	tests/unit/test-txn-content \
+	tests/unit/test-txn-hostile \
 	tests/unit/test-backup \
 	tests/unit/test-beneath \
 	tests/unit/test-bytes \
@@ -45,7 +49,6 @@ unit_tests = \
 	tests/unit/test-log-stranger \
 	tests/unit/test-log-super \
 	tests/unit/test-log-threads \
-	tests/unit/test-log-walk \
 	tests/unit/test-meta \
 	tests/unit/test-name \
 	tests/unit/test-publish \
@@ -65,8 +68,6 @@ unit_tests = \
 	tests/unit/test-token \
 	tests/unit/test-txn \
 	tests/unit/test-txn-chain \
-	tests/unit/test-txn-content \
-	tests/unit/test-txn-hostile \
 	tests/unit/test-txn-index \
 	tests/unit/test-txn-mounts \
 	tests/unit/test-txn-ops \
@@ -107,11 +108,11 @@ fault_tests = \
 
 # The same, and ACLs and JSON are a part of it
 acl_tests = \
+	tests/cli/txn-pitfalls-31-53.bats \
+	tests/cli/save-pitfalls-16-30.bats \
 	tests/cli/commit-recover.bats \
 	tests/cli/save-metadata.bats \
-	tests/cli/save-pitfalls-01-15.bats \
-	tests/cli/save-pitfalls-16-30.bats \
-	tests/cli/txn-pitfalls-31-53.bats
+	tests/cli/save-pitfalls-01-15.bats
 
 # Every call failing in turn, which takes its time
 walk_tests = \
@@ -132,10 +133,10 @@ fs_tests = \
 # What make distcheck is content with; what is worth testing again when it is built
 # by another compiler or with sanitizers; and everything
 quick_tests = $(quick_lints) $(unit_programs)
-product_tests = $(unit_programs) $(cli_tests) $(fault_tests) $(acl_tests)
+product_tests = $(acl_tests) $(unit_programs) $(cli_tests) $(fault_tests)
 # musl-gcc has no libacl and no jansson
 musl_tests = $(unit_programs) $(cli_tests)
-bats_tests = $(cli_tests) $(fault_tests) $(acl_tests) $(walk_tests) $(fs_tests)
+bats_tests = $(walk_tests) $(fs_tests) $(acl_tests) $(cli_tests) $(fault_tests)
 
 if HAVE_CMOCKA
 unit_programs = $(unit_tests)
@@ -143,7 +144,7 @@ else
 unit_programs = tests/unit/no-cmocka.sh
 endif
 
-TESTS += $(lint_tests) $(unit_programs) $(bats_tests)
+TESTS += $(bats_tests) $(unit_programs) $(lint_tests)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
