@@ -55,6 +55,7 @@ unit_tests = \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
 	tests/unit/test-save \
+	tests/unit/test-save-brief \
 	tests/unit/test-save-conditional \
 	tests/unit/test-save-content \
 	tests/unit/test-save-in-place \

@@ -151,11 +151,13 @@ static int is_new(const struct lc_change *put)
 }
 
 /*
- * 1: the directory that the path will be in is on its way still, and where it
- * is now something has that name that no step takes.
+ * 1: the directory that c's path will be in is on its way still, and where it is
+ * now something has that name that no step takes. Not what c itself has put there:
+ * where renames reach the disk in any order the directory's own may be missing.
  */
-static int is_occupied(struct examination *e, const char *path)
+static int is_occupied(struct examination *e, const struct lc_change *c)
 {
+	const char *path = c->path;
 	const struct lc_change *put = NULL;
 	char prefix[PATH_MAX], inside[2 * PATH_MAX];
 	const char *where;
@@ -174,7 +176,7 @@ static int is_occupied(struct examination *e, const char *path)
 	if (strlen(inside) >= PATH_MAX || step_at(&e->takes, inside))
 		return 0;
 	rc = lc_ends_identify(&e->ends, &e->ends.paths, inside, &now);
-	return rc ? rc : now.mode != 0;
+	return rc ? rc : now.mode != 0 && !lc_judge_is_object(&now, &c->after);
 }
 
 /* 1: the directory that path shall be put into is gone, and no step brings it. */
@@ -364,7 +366,7 @@ static int examine_place(struct examination *e, const struct lc_change *c)
 	enum lc_verdict verdict;
 	int rc;
 
-	rc = c->type == LC_CHANGE_PUT ? is_occupied(e, c->path) : 0;
+	rc = c->type == LC_CHANGE_PUT ? is_occupied(e, c) : 0;
 	if (rc)
 		return rc < 0 ? rc : -ESTALE;
 	rc = c->type == LC_CHANGE_PUT ? is_below_take(e, c->path) : 0;

@@ -157,8 +157,9 @@ static void explain_left(const struct visit *visit, const struct seen *seen,
 	if (visit->unswept == -ENOTEMPTY) {
 		finding->decision = COMMIT_DECIDE_CONFLICT;
 		finding->code = COMMIT_ECONFLICT;
-		strcpy(reason, "a directory that was removed has something in it again: look at it, "
-		               "then remove it by hand");
+		strcpy(reason,
+		       "a directory that was removed has something in it again: look at it, "
+		       "then remove it by hand");
 	}
 }
 

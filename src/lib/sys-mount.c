@@ -99,13 +99,3 @@ int lc_sys_project(int fd, uint32_t *project, int *inherited)
 	*inherited = (attributes.flags & FLAG_PROJECT_INHERIT) != 0;
 	return 0;
 }
-
-int lc_sys_set_times_at(int dirfd, const char *name, const struct stat *st)
-{
-	struct timespec times[2] = {st->st_atim, st->st_mtim};
-	int rc = lc_fault_on("utimens", dirfd, name);
-
-	if (!rc && utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) != 0)
-		rc = -errno;
-	return rc;
-}

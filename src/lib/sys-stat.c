@@ -49,6 +49,24 @@ int lc_sys_lstat_times(int dirfd, const char *name, struct stat *st)
 	return rc ? rc : result(fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW));
 }
 
+int lc_sys_set_times(int fd, const struct stat *st)
+{
+	struct timespec times[2] = {st->st_atim, st->st_mtim};
+	int rc = lc_fault_on("utimens", fd, NULL);
+
+	return rc ? rc : result(futimens(fd, times));
+}
+
+int lc_sys_set_times_at(int dirfd, const char *name, const struct stat *st)
+{
+	struct timespec times[2] = {st->st_atim, st->st_mtim};
+	int rc = lc_fault_on("utimens", dirfd, name);
+
+	if (!rc && utimensat(dirfd, name, times, AT_SYMLINK_NOFOLLOW) != 0)
+		rc = -errno;
+	return rc;
+}
+
 /*
  * Linux gives a file a finer time stamp at its next change once somebody has
  * looked at the present one, and the file system then writes more: who does

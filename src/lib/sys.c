@@ -393,14 +393,6 @@ int lc_sys_mkdir(int dirfd, const char *name, mode_t mode)
 	return rc ? rc : result(mkdirat(dirfd, name, mode));
 }
 
-int lc_sys_set_times(int fd, const struct stat *st)
-{
-	struct timespec times[2] = {st->st_atim, st->st_mtim};
-	int rc = lc_fault_on("utimens", fd, NULL);
-
-	return rc ? rc : result(futimens(fd, times));
-}
-
 int lc_sys_symlink(const char *target, int dirfd, const char *name)
 {
 	int rc = lc_fault_on("symlink", dirfd, name);

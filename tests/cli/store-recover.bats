@@ -45,6 +45,20 @@ teardown() { sweep; }
 	idle
 }
 
+# Without a journal each directory reaches the disk when it likes.
+@test "a file that was put into a directory before that had its new name" {
+	mkdir -p root/d/e
+	script_pends_at 1:kill:noreplace <<-END
+		mv d/e m
+		symlink target m/link
+	END
+	mv root/.commit/stage/"$T"/in-0 root/d/e/link
+	gives 10 commit-recover root
+	[ "$(readlink root/m/link)" = target ]
+	[ ! -e root/d/e ]
+	idle
+}
+
 @test "a commit that was not published: listed, told, and finished" {
 	pends
 	before=$(state)

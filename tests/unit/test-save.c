@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static struct commit_save_options opt;
@@ -144,78 +143,6 @@ static void link_then_metadata_then_flush_then_rename_then_directory(void **stat
 	assert_non_null(strstr(rename_at, " fsync "));
 	/* the lock is taken before the metadata is read, and never let go */
 	assert_true(call_at(trace, "flock") < call_at(trace, "linkfd"));
-}
-
-/* What is all in memory and small is not worth an unnamed file. */
-static void brief_content_is_staged_under_a_name(void **state)
-{
-	static char large[64 * 1024 + 1];
-	const char *trace;
-
-	(void)state;
-	put("f", "old");
-	trace_begin();
-	assert_int_equal(bytes("new"), 0);
-	trace = trace_end();
-	assert_null(strstr(trace, "linkfd"));
-	assert_true(call_at(trace, "create") < call_at(trace, "fsync"));
-	assert_true(call_at(trace, "fsync") < call_at(trace, "rename"));
-	trace_begin();
-	assert_int_equal(commit_save_bytes("f", large, sizeof large, NULL, &result, &err), 0);
-	trace = trace_end();
-	assert_non_null(strstr(trace, "linkfd"));
-}
-
-static void look_at_staged(void *mode)
-{
-	char name[256];
-
-	if (ours_in(".", name) == 1)
-		*(mode_t *)mode = stat_of(name).st_mode & 07777;
-}
-
-/* The staged file's mode while the content is being written */
-static mode_t staged_mode(mode_t old)
-{
-	mode_t found = 0;
-
-	assert_return_code(chmod("f", old), errno);
-	at_call("pwrite", 1, look_at_staged, &found);
-	assert_int_equal(bytes("new"), 0);
-	return found;
-}
-
-/* A mode that is right from the start need not be set, but it may let nobody else in. */
-static void brief_content_is_not_seen_by_more_people(void **state)
-{
-	static const mode_t plain[] = {0644, 0666, 0600, 0755, 0777, 0700};
-	static const mode_t others[] = {0640, 0660, 0604, 0664, 04755, 01644};
-	size_t i;
-
-	(void)state;
-	put("f", "old");
-	for (i = 0; i < sizeof plain / sizeof plain[0]; i++) {
-		assert_int_equal(staged_mode(plain[i]), plain[i] & ~022);
-		expect_mode("f", plain[i]);
-	}
-	for (i = 0; i < sizeof others / sizeof others[0]; i++) {
-		assert_int_equal(staged_mode(others[i]), 0600);
-		expect_mode("f", others[i]);
-	}
-	opt.mode_and = 0700;
-	assert_int_equal(staged_mode(0644), 0600);
-	opt.mode_and = 07777;
-	opt.no_preserve = COMMIT_KEEP_MODE;
-	assert_int_equal(staged_mode(0666), 0600);
-}
-
-static void brief_content_is_not_seen_by_those_whom_an_acl_keeps_out(void **state)
-{
-	(void)state;
-	put("f", "old");
-	give_acl("f", "system.posix_acl_access", 4);
-	assert_int_equal(staged_mode(0644), 0600);
-	expect_mode("f", 0644);
 }
 
 static void calls_out_of_order_are_told(void **state)
@@ -492,9 +419,6 @@ int main(void)
 	        SAVE(a_file_is_created_and_replaced),
 	        SAVE(step_by_step),
 	        SAVE(link_then_metadata_then_flush_then_rename_then_directory),
-	        SAVE(brief_content_is_staged_under_a_name),
-	        SAVE(brief_content_is_not_seen_by_more_people),
-	        SAVE(brief_content_is_not_seen_by_those_whom_an_acl_keeps_out),
 	        SAVE(calls_out_of_order_are_told),
 	        SAVE(closing_in_any_state_aborts_or_has_nothing_to_do),
 	        SAVE(a_failed_save_keeps_saying_why),
