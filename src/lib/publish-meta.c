@@ -121,6 +121,13 @@ static int locate(struct lc_ends *ends, const struct lc_change *c, const char **
 	return rc;
 }
 
+/* Only a mode can be told from what was there before. */
+static int is_done(const struct lc_change *c, const struct lc_identity *now)
+{
+	return c->uid == UINT32_MAX && c->gid == UINT32_MAX && !c->attribute &&
+	       c->before.mode == 0 && (now->mode & 07777) == c->mode;
+}
+
 int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c)
 {
 	const struct lc_mount *mount;
@@ -131,15 +138,14 @@ int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c)
 
 	if (rc || !path)
 		return rc;
-	/* Done before */
-	if (c->uid == UINT32_MAX && c->gid == UINT32_MAX && !c->attribute && c->before.mode == 0 &&
-	    (now.mode & 07777) == c->mode)
+	mount = lc_mounts_find(&ends->mounts, path);
+	/* By one who was perhaps killed before he flushed it */
+	if (mount->traits.syncs && is_done(c, &now))
 		return 0;
 	dir = lc_mounts_parent(&ends->mounts, path == c->path ? &ends->paths : &ends->places, path,
 	                       &name);
 	if (dir < 0)
 		return dir;
-	mount = lc_mounts_find(&ends->mounts, path);
 	if (S_ISLNK(now.mode))
 		return set_link_owner(mount, c, dir, name);
 	/* What syncfs does not do for all of them later is done while it is open. */

@@ -146,13 +146,20 @@ static void decide(const struct visit *visit, const struct seen *seen,
 
 /* A stage whose mount is missing waits for it; else what is left should have gone. */
 static void explain_left(const struct visit *visit, const struct seen *seen,
-                         struct commit_finding *finding)
+                         struct commit_finding *finding, char reason[COMMIT_ERROR_TEXT_MAX])
 {
 	if (!visit->unswept || visit->unswept == -ENODEV || !seen->left ||
 	    finding->decision != COMMIT_DECIDE_REMOVE)
 		return;
 	finding->code = COMMIT_EFAILED;
 	finding->errnum = -visit->unswept;
+	/* We have emptied it: what is there came by other ways, e.g. fsck without a journal. */
+	if (visit->unswept == -ENOTEMPTY) {
+		finding->decision = COMMIT_DECIDE_CONFLICT;
+		finding->code = COMMIT_ECONFLICT;
+		strcpy(reason, "a directory that was removed has something in it again: look at it, "
+		               "then remove it by hand");
+	}
 }
 
 /* rc and err: what recovery has said, if it was tried. */
@@ -178,7 +185,7 @@ static void report(const struct visit *visit, const struct seen *seen, int rc,
 			finding.code = rc;
 			finding.errnum = err->errnum;
 		}
-		explain_left(visit, seen, &finding);
+		explain_left(visit, seen, &finding, reason);
 		lc_recover_tell(visit->scan, &finding);
 	}
 	free(path);

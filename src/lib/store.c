@@ -163,7 +163,7 @@ int lc_store_remove_flat(int dirfd, const char *name)
 	if (fd < 0)
 		return fd;
 	/* First, so that nobody goes on with what is half gone if we are stopped. */
-	rc = lc_sys_unlink(fd, "ops");
+	rc = lc_store_remove_name(fd, "ops");
 	if (!rc || rc == -ENOENT)
 		rc = lc_store_each_name(fd, remove_one, &fd);
 	lc_sys_drop(&fd);

@@ -48,6 +48,7 @@ struct open_how_v0 {
 #endif
 
 #undef lc_sys_fsync
+#undef lc_sys_fsync_stat
 #undef lc_sys_fdatasync
 #undef lc_sys_syncfs
 

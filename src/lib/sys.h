@@ -172,6 +172,7 @@ int64_t lc_sys_clock_ms(void);
 #ifdef LC_FAULT
 /* Test builds know a flush by the function that asks for it, see fault.h. */
 #define lc_sys_fsync(fd) (lc_fault_site(__func__), lc_sys_fsync(fd))
+#define lc_sys_fsync_stat(fd, st) (lc_fault_site(__func__), lc_sys_fsync_stat(fd, st))
 #define lc_sys_fdatasync(fd) (lc_fault_site(__func__), lc_sys_fdatasync(fd))
 #define lc_sys_syncfs(fd) (lc_fault_site(__func__), lc_sys_syncfs(fd))
 #endif

@@ -264,7 +264,7 @@ int lc_txn_remove_stage(struct commit_store *store, const char *name)
 		rc = -ENODEV;
 	/* First, so that nobody goes on with what is half gone if we are stopped. */
 	if (!rc && removal.found)
-		rc = lc_sys_unlink(dir, "ops");
+		rc = lc_store_remove_name(dir, "ops");
 	removal.remove = 1;
 	if (removal.found && (!rc || rc == -ENOENT))
 		rc = each_stage(dir, lc_txn_number(name), remove_one, &removal);

@@ -270,7 +270,7 @@ int commit_txn_mkdir(struct commit_txn *txn, const char *path, mode_t mode,
 	struct lc_identity identity;
 	char real[PATH_MAX];
 	struct lc_call call;
-	size_t at;
+	size_t at = 0;
 	int rc = begin_new(&call, txn, "mkdir", path, &at, err);
 
 	if (rc)
@@ -285,7 +285,7 @@ int commit_txn_symlink(struct commit_txn *txn, const char *target, const char *p
 	struct lc_identity identity;
 	char real[PATH_MAX];
 	struct lc_call call;
-	size_t at;
+	size_t at = 0;
 	int rc = begin_new(&call, txn, "symlink", path, &at, err);
 
 	if (rc)

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Up to here reading takes less time than anybody would cancel it in. */
-#define BRIEF_SIZE (64 * 1024)
+#define BRIEF_SIZE 65536
 
 static int open_path(struct source *source, const char *path, struct commit_error *err)
 {

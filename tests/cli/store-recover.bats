@@ -31,6 +31,20 @@ teardown() { sweep; }
 	idle
 }
 
+# What fsck can make of a directory that was being emptied when the power went
+@test "a directory that was removed and has something in it again is a person's" {
+	mkdir -p root/.commit/stage/00000001-00000001/taken/again
+	gives 11 commit-recover root
+	says '00000001-00000001' 'has something in it again' 'ENOTEMPTY'
+	[ -d root/.commit/stage/00000001-00000001/taken/again ]
+	gives 0 commit-txn read -C root -- true
+	rmdir root/.commit/stage/00000001-00000001/taken/again
+	gives 10 commit-recover root
+	mkdir -p root/.commit/stage/00000001-00000001/ops
+	gives 10 commit-recover root
+	idle
+}
+
 @test "a commit that was not published: listed, told, and finished" {
 	pends
 	before=$(state)

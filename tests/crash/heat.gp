@@ -18,6 +18,11 @@ do for [i = 1:words(rows)] { set ytics add (word(rows, i) i) }
 set palette defined (0 "#f4f4f4", 1 "#9ecae1", 2 "#2171b5")
 set cbrange [0:*]
 set cblabel "distinct images"
-plot data using (index_of(columns, strcol(2))):(index_of(rows, strcol(1))):3 with image, \
-     data using (index_of(columns, strcol(2))):(index_of(rows, strcol(1))):(sprintf($4 > 0 ? "%d BAD" : "%d", $4 > 0 ? $4 : $3)) \
+x(name) = index_of(columns, name)
+y(name) = index_of(rows, name)
+# A cell with violations is red; "pixels": without blending it with its neighbours
+plot data using (x(strcol(2))):(y(strcol(1))):3 with image pixels, \
+     data using (x(strcol(2))):($4 > 0 ? y(strcol(1)) : NaN):(0.5):(0.5) \
+         with boxxyerror fillcolor "#d7301f" fillstyle solid noborder, \
+     data using (x(strcol(2))):(y(strcol(1))):(sprintf($4 > 0 ? "%d BAD" : "%d", $4 > 0 ? $4 : $3)) \
          with labels

@@ -119,8 +119,8 @@ const struct workload txn_workloads[] = {
                 .before = TREE "commit-txn init -C . --keep=2",
                 .steps = {"printf 'write a two\\nrm b\\nmv d/c e/c\\n' | commit-txn script -C .",
                           "printf 'write a three\\nchmod 640 e/c\\n' | commit-txn script -C .",
-                          "commit-txn undo -C . \"$(commit-txn log -C . | awk '{ id = $2 } END { "
-                          "print id }')\"",
+                          "id=$(commit-txn log -C . | awk '{ id = $2 } END { print id }'); "
+                          "[ \"$id\" ] || exit 1; commit-txn undo -C . \"$id\"",
                           "printf 'write e/c four\\n' | commit-txn script -C ."},
         },
         {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #undef lc_sys_fsync
+#undef lc_sys_fsync_stat
 #undef lc_sys_fdatasync
 #undef lc_sys_syncfs
 

@@ -61,13 +61,18 @@ analyse_cppcheck() {
 	done
 }
 
-# one FILE: leaves its messages in tidy/FILE.out and its status in tidy/FILE.rc
-tidy_one() {
-	tidy_out=$run_dir/tidy/$(printf '%s' "$1" | tr / _)
-	# shellcheck disable=SC2046
-	clang-tidy --quiet "$source_dir/$1" -- -std=gnu11 $(analysis_flags "$1") \
-		>"$tidy_out.out" 2>&1
-	echo $? >"$tidy_out.rc"
+# Each line of input is a file and its flags: its messages go to tidy/FILE.out,
+# its status to tidy/FILE.rc.
+# shellcheck disable=SC2016 # the inner shell's parameters
+tidy_all() {
+	export source_dir run_dir
+	xargs -L 1 -P "$jobs" sh -c '
+		file=$1
+		shift
+		out=$run_dir/tidy/$(printf "%s" "$file" | tr / _)
+		clang-tidy --quiet "$source_dir/$file" -- -std=gnu11 "$@" >"$out.out" 2>&1
+		echo $? >"$out.rc"
+	' tidy
 }
 
 analyse_clang_tidy() {
@@ -76,13 +81,10 @@ analyse_clang_tidy() {
 		return
 	fi
 	rm -rf "$run_dir/tidy" && mkdir -p "$run_dir/tidy"
-	running=0
 	for file in $(analysis_files); do
-		tidy_one "$file" &
-		running=$((running + 1))
-		[ $((running % jobs)) -ne 0 ] || wait
-	done
-	wait
+		# shellcheck disable=SC2046 # flags are words
+		echo "$file" $(analysis_flags "$file")
+	done | tidy_all
 	for file in $(analysis_files); do
 		tidy_out=$run_dir/tidy/$(printf '%s' "$file" | tr / _)
 		if [ "$(cat "$tidy_out.rc")" -eq 0 ]; then

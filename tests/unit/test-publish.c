@@ -348,6 +348,34 @@ static void the_owner_of_a_link_is_flushed(void **state)
 	assert_null(strstr(trace, " syncfs "));
 }
 
+/* Whoever changed it may have been killed before he flushed it. */
+static void a_mode_that_is_there_already_is_flushed(void **state)
+{
+	struct lc_change meta = {.type = LC_CHANGE_META, .uid = UINT32_MAX, .gid = UINT32_MAX};
+	const char *trace;
+	struct stat st;
+
+	(void)state;
+	put("f", "text");
+	st = stat_of("f");
+	lc_identity_of(&st, &meta.after);
+	meta.mode = st.st_mode & 07777;
+	meta.path = strdup("f");
+	meta.place = strdup("");
+	assert_int_equal(lc_change_list_add(&list, &meta), 0);
+	fault("1:ENOSYS:forever:fstype");
+	trace_begin();
+	assert_int_equal(apply(), 0);
+	trace = trace_end();
+	expect_fired();
+	assert_non_null(strstr(trace, " fsync "));
+	fault_end();
+	trace_begin();
+	assert_int_equal(apply(), 0);
+	trace = trace_end();
+	assert_null(strstr(trace, " chmod "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +392,7 @@ int main(void)
 	        AMONG(what_gets_metadata_is_looked_at_where_it_is),
 	        AMONG(a_time_is_set_last),
 	        AMONG(the_owner_of_a_link_is_flushed),
+	        AMONG(a_mode_that_is_there_already_is_flushed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
