@@ -387,8 +387,10 @@ static int enter_and_recover(struct visit *visit, struct commit_store *store,
 	if (rc)
 		return rc;
 	rc = recover(visit, store, err);
-	if (!visit->dry)
+	if (!visit->dry) {
 		lc_store_tidy(store);
+		lc_txn_tidy(store);
+	}
 	lc_store_leave(store);
 	if (!(visit->scan->opt->flags & COMMIT_RECOVER_LIST))
 		lc_recover_nested(visit->scan, visit->path, store);

@@ -141,3 +141,9 @@ void lc_keep_prune(struct commit_store *store)
 		rc = drop(store, shelf.items[first].number);
 	free(shelf.items);
 }
+
+void lc_txn_tidy(struct commit_store *store)
+{
+	if (lc_keep_is_on(store))
+		lc_keep_prune(store);
+}

@@ -316,9 +316,6 @@ int lc_txn_recover(struct commit_store *store, struct commit_error *err)
 				lc_history_complete(&history, decisions.items[i].logged);
 		store->unswept = 0;
 		lc_store_each_stage(store, sweep_one, &sweep);
-		/* One may have been killed while it removed what is too old. */
-		if (lc_keep_is_on(store))
-			lc_keep_prune(store);
 	}
 	if (!rc)
 		store->settled = lc_log_end(store->log);

@@ -106,4 +106,7 @@ int lc_stage_name(const char *name);
 enum lc_stage_fate lc_stage_judge(int dirfd, const char *name);
 int lc_stage_remove(int dirfd, const char *name);
 
+/* Removes what is too old in the history, where somebody was killed while he did. */
+void lc_txn_tidy(struct commit_store *store);
+
 #endif
