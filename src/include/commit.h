@@ -4,6 +4,7 @@
 #define COMMIT_H
 
 #include <commit_error.h>
+#include <commit_range.h>
 #include <commit_recover.h>
 #include <commit_save.h>
 #include <commit_txn.h>
