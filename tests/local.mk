@@ -53,6 +53,9 @@ unit_tests = \
 	tests/unit/test-range-walk \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
+	tests/unit/test-rvm \
+	tests/unit/test-rvm-threads \
+	tests/unit/test-rvm-walk \
 	tests/unit/test-save \
 	tests/unit/test-save-conditional \
 	tests/unit/test-save-content \
@@ -167,6 +170,7 @@ tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_range_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_range_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_rvm_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_txn_content_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 

@@ -33,10 +33,12 @@ libcommit_sources = \
 	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-range.c \
 	src/lib/recover-resolve.c \
 	src/lib/recover-store.c \
+	src/lib/rvm.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
+	src/lib/rvm-truncate.c src/lib/rvm-xact.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
-	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-mount.c src/lib/sys-stat.c \
+	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-memory.c src/lib/sys-mount.c src/lib/sys-stat.c \
 	src/lib/sys-wait.c src/lib/sys.h \
 	src/lib/store.c src/lib/store.h src/lib/store-format.c src/lib/store-make.c \
 	src/lib/store-nest.c src/lib/store-open.c \

@@ -125,6 +125,17 @@ check_pair()
 	expect 'no tree' 1 "$(status run none key crt)"
 }
 
+check_counter()
+{
+	expect 'first run' 0 "$(status run)"
+	expect 'counted' 1 "$(cat out)"
+	expect 'second run' 0 "$(status run)"
+	expect 'counted on' 2 "$(cat out)"
+	rm runs.data
+	expect 'a clean log needs no segment' 0 "$(status run)"
+	expect 'anew' 1 "$(cat out)"
+}
+
 check_range()
 {
 	head -c 2048 /dev/zero | tr '\0' . > disk.img
@@ -153,11 +164,12 @@ for page in "$MAN_DIR"/*.3; do
 		list-leftovers) check_list_leftovers ;;
 		pair) check_pair ;;
 		range) check_range ;;
+		counter) check_counter ;;
 		*) expect 'has a check here' yes no ;;
 		esac
 	done
 done
 
 program=examples.sh
-expect 'number of programs' 5 "$programs"
+expect 'number of programs' 6 "$programs"
 [ "$failures" -eq 0 ]
