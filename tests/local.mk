@@ -52,8 +52,13 @@ unit_tests = \
 	tests/unit/test-meta \
 	tests/unit/test-name \
 	tests/unit/test-publish \
+	tests/unit/test-range \
+	tests/unit/test-range-walk \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
+	tests/unit/test-rvm \
+	tests/unit/test-rvm-threads \
+	tests/unit/test-rvm-walk \
 	tests/unit/test-save \
 	tests/unit/test-save-brief \
 	tests/unit/test-save-conditional \
@@ -93,6 +98,7 @@ cli_tests = \
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
+	tests/cli/commit-range.bats \
 	tests/cli/commit-recover-inplace.bats \
 	tests/cli/commit-save-inplace.bats \
 	tests/cli/commit-save-usage.bats \
@@ -164,6 +170,9 @@ tests_unit_test_log_stranger_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_range_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_range_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_rvm_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_txn_content_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 
@@ -174,7 +183,8 @@ tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 
 # The tools again, linked with the fault seam
 if WITH_TOOLS
-check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/commit-txn
+check_PROGRAMS += tests/fault/commit-range tests/fault/commit-save
+check_PROGRAMS += tests/fault/commit-recover tests/fault/commit-txn
 check_PROGRAMS += tests/fault/walk tests/fault/txn-walk tests/fault/txn-logged
 endif
 
@@ -243,6 +253,10 @@ tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_L
 tests_fault_commit_save_SOURCES = src/tools/commit-save.c
 tests_fault_commit_save_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
+
+tests_fault_commit_range_SOURCES = src/tools/commit-range.c
+tests_fault_commit_range_CPPFLAGS = $(tools_cppflags)
+tests_fault_commit_range_LDADD = $(tests_fault_ldadd)
 
 tests_fault_commit_txn_SOURCES = src/tools/commit-txn.c
 tests_fault_commit_txn_CPPFLAGS = $(tools_cppflags)

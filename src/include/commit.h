@@ -4,7 +4,9 @@
 #define COMMIT_H
 
 #include <commit_error.h>
+#include <commit_range.h>
 #include <commit_recover.h>
+#include <commit_rvm.h>
 #include <commit_save.h>
 #include <commit_txn.h>
 

@@ -53,7 +53,8 @@ enum commit_finding_kind {
 	COMMIT_FOUND_IN_PLACE,  /* journal of an unfinished in-place edit */
 	COMMIT_FOUND_TXN,       /* transaction in a store */
 	COMMIT_FOUND_STORE,     /* store that could not be looked into; or a part of one */
-	COMMIT_FOUND_FILE       /* file of a tree */
+	COMMIT_FOUND_FILE,      /* file of a tree */
+	COMMIT_FOUND_RANGE      /* log of ranges edited in place, see commit_range.h */
 };
 
 enum commit_decision {
@@ -64,7 +65,7 @@ enum commit_decision {
 	COMMIT_DECIDE_REMOVE,       /* ours and dead: removed */
 	COMMIT_DECIDE_ROLL_FORWARD, /* edit was committed: finished */
 	COMMIT_DECIDE_CONFLICT,     /* edited by others since: a person decides */
-	COMMIT_DECIDE_TAKE_BACK,    /* committed, and a person wants it back: done */
+	COMMIT_DECIDE_TAKE_BACK,    /* write-behind edit, or a person wants it back: done */
 	COMMIT_DECIDE_BESIDE,       /* in the way of a resolution: now beside its path */
 	COMMIT_DECIDE_LEAK,         /* breach: room that nobody will use or free */
 	COMMIT_DECIDE_DISASTER      /* breach: content is lost, or may get lost */

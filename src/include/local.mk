@@ -2,7 +2,9 @@
 public_headers = \
 	src/include/commit.h \
 	src/include/commit_error.h \
+	src/include/commit_range.h \
 	src/include/commit_recover.h \
+	src/include/commit_rvm.h \
 	src/include/commit_save.h \
 	src/include/commit_txn.h
 

@@ -234,8 +234,8 @@ static int read_image(int fd, uint64_t start, uint64_t size, uint64_t at, unsign
  * Old, or new, or new up to where a write ended and old from there: a write
  * that is cut short by a limit or a full disk does not end with a sector.
  */
-static int sector_known(const unsigned char *now, const unsigned char *old,
-                        const unsigned char *new, size_t count)
+int lc_inplace_sector_known(const unsigned char *now, const unsigned char *old,
+                            const unsigned char *new, size_t count)
 {
 	size_t same = 0;
 
@@ -257,7 +257,7 @@ static int cut_known(const unsigned char *now, const unsigned char *old, const u
 
 	memcpy(rest, old, cut);
 	memset(rest + cut, 0, count - cut);
-	return sector_known(now, rest, new, count);
+	return lc_inplace_sector_known(now, rest, new, count);
 }
 
 /* Each sector of [0, length) in now, which was read from start on, is known. */
@@ -269,7 +269,8 @@ static int sectors_known(const struct images *images, uint64_t start, size_t len
 
 	for (at = 0; at < length; at += LC_SECTOR) {
 		count = length - at < LC_SECTOR ? length - at : LC_SECTOR;
-		known = sector_known(images->now + at, images->old + at, images->new + at, count);
+		known = lc_inplace_sector_known(images->now + at, images->old + at,
+		                                images->new + at, count);
 		if (!known && end > start + at && end < start + at + count)
 			known = cut_known(images->now + at, images->old + at, images->new + at,
 			                  (size_t)(end - start) - at, count);

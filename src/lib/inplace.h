@@ -76,6 +76,13 @@ int lc_inplace_reserve(struct lc_edit *edit, int target);
  */
 void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target);
 
+/*
+ * count bytes of one sector hold the old image, the new one, or the new one up
+ * to where a write was cut short and the old one from there.
+ */
+int lc_inplace_sector_known(const unsigned char *now, const unsigned char *old,
+                            const unsigned char *new, size_t count);
+
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);
 

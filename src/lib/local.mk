@@ -25,14 +25,20 @@ libcommit_sources = \
 	src/lib/publish.c src/lib/publish-flush.c src/lib/publish-internal.h \
 	src/lib/publish-judge.c src/lib/publish-meta.c \
 	src/lib/publish.h \
+	src/lib/range.c src/lib/range.h src/lib/range-case.c src/lib/range-home.c \
+	src/lib/range-internal.h src/lib/range-pass.c src/lib/range-record.c \
+	src/lib/range-recover.c src/lib/range-show.c src/lib/range-target.c \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
-	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-resolve.c \
+	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-range.c \
+	src/lib/recover-resolve.c \
 	src/lib/recover-store.c \
+	src/lib/rvm.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
+	src/lib/rvm-truncate.c src/lib/rvm-xact.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
-	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-mount.c src/lib/sys-stat.c \
+	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-memory.c src/lib/sys-mount.c src/lib/sys-stat.c \
 	src/lib/sys-wait.c src/lib/sys.h \
 	src/lib/store.c src/lib/store.h src/lib/store-format.c src/lib/store-make.c \
 	src/lib/store-nest.c src/lib/store-open.c \

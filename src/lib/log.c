@@ -320,6 +320,22 @@ int lc_log_force(struct lc_log *log, uint64_t end)
 	return rc;
 }
 
+int lc_log_mark(struct lc_log *log)
+{
+	int rc;
+
+	pthread_mutex_lock(&log->mutex);
+	rc = usable(log);
+	if (!rc)
+		rc = force_all(log);
+	if (!rc) {
+		log->scan_segment = log->current.number;
+		log->scan_last = log->last;
+	}
+	pthread_mutex_unlock(&log->mutex);
+	return rc;
+}
+
 /* The number of the segment that holds the position, among those that count. */
 static int segment_of(const struct lc_log *log, uint64_t position, uint64_t *number)
 {
@@ -401,4 +417,9 @@ uint64_t lc_log_tail(struct lc_log *log)
 uint64_t lc_log_durable(struct lc_log *log)
 {
 	return read_position(log, &log->durable);
+}
+
+uint64_t lc_log_epoch(struct lc_log *log)
+{
+	return read_position(log, &log->current.epoch);
 }

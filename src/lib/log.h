@@ -126,6 +126,13 @@ int lc_log_scan(struct lc_log *log, enum lc_log_order order,
                 int (*visit)(void *context, const struct lc_record *record), void *context);
 
 /*
+ * From now on a scan shows what has been appended up to now, too; all of it is
+ * durable when this returns. Records that are appended meanwhile are left out,
+ * so one thread may read while others append.
+ */
+int lc_log_mark(struct lc_log *log);
+
+/*
  * Calls stray for what lies in the log's directory and is in use by nothing, and
  * for a superblock that only its twin makes up for. 0, what stray returned, or
  * a negative errno.
@@ -171,6 +178,9 @@ int lc_log_trim(struct lc_log *log, uint64_t position);
 uint64_t lc_log_end(struct lc_log *log);
 uint64_t lc_log_tail(struct lc_log *log);
 uint64_t lc_log_durable(struct lc_log *log);
+
+/* The epoch of the segment that is written. */
+uint64_t lc_log_epoch(struct lc_log *log);
 
 /* Bytes that a batch takes, padding included, at most. */
 uint64_t lc_log_batch_size(const struct lc_log *log, const struct lc_log_entry *batch,

@@ -15,7 +15,7 @@
 
 #define PREFIX ".commit-"
 
-static const char *const suffixes[] = {"staged", "stagedir", "displaced", "inplace"};
+static const char *const suffixes[] = {"staged", "stagedir", "displaced", "inplace", "range"};
 
 /* 0 where there is no boot id: then no name is known to be of this boot. */
 static uint32_t read_boot_digest(void)
@@ -123,14 +123,25 @@ int lc_name_make_displaced(ino_t dir, ino_t staged, const struct stat *expected,
  * Deterministic, the boot left out: whoever edits the same file next must find
  * this name, also after a reboot.
  */
-int lc_name_make_in_place(ino_t dir, const char *target, char text[LC_NAME_SIZE])
+static int make_fixed(enum lc_name_kind kind, ino_t dir, const char *target,
+                      char text[LC_NAME_SIZE])
 {
-	struct lc_name name = {.kind = LC_NAME_IN_PLACE};
+	struct lc_name name = {.kind = kind};
 
 	name.random = lc_digest64(target, strlen(target));
 	name.digest = digest_of(&name, dir, 0);
 	print(&name, text);
 	return 0;
+}
+
+int lc_name_make_in_place(ino_t dir, const char *target, char text[LC_NAME_SIZE])
+{
+	return make_fixed(LC_NAME_IN_PLACE, dir, target, text);
+}
+
+int lc_name_make_range(ino_t dir, const char *target, char text[LC_NAME_SIZE])
+{
+	return make_fixed(LC_NAME_RANGE, dir, target, text);
 }
 
 /* Reads exactly count lower-case hex digits; 0 if they are not there. */

@@ -5,7 +5,8 @@
  *     .commit-R-B-D.KIND          R 16 hex digits, B 8, D 16
  *     .commit-R-B-D-E.displaced   D and E 16
  *
- * R is random (of an in-place journal: a digest of the target's name), B of
+ * R is random (of journals and logs of in-place edits: a digest of the target's
+ * name), B of
  * the boot id. D is a digest over R, B, KIND and the inode of the directory:
  * a name that fits was made by libcommit for this very directory, and a copy
  * of a tree does not fit. For KIND displaced D also covers the inode of the
@@ -26,6 +27,7 @@ enum lc_name_kind {
 	LC_NAME_STAGE_DIR,
 	LC_NAME_DISPLACED,
 	LC_NAME_IN_PLACE,
+	LC_NAME_RANGE,
 	LC_NAME_NONE
 };
 
@@ -46,6 +48,9 @@ int lc_name_make_displaced(ino_t dir, ino_t staged, const struct stat *expected,
 
 /* The name of the journal of an in-place edit of target in or from that directory. */
 int lc_name_make_in_place(ino_t dir, const char *target, char text[LC_NAME_SIZE]);
+
+/* The name of the log of ranges of target, a directory in that directory. */
+int lc_name_make_range(ino_t dir, const char *target, char text[LC_NAME_SIZE]);
 
 /* Takes a name apart; kind LC_NAME_NONE if it has not our form. */
 void lc_name_parse(const char *text, struct lc_name *name);

@@ -98,7 +98,10 @@ int lc_recover_grade(struct commit_finding *finding)
 		break;
 	case COMMIT_DECIDE_CONFLICT:
 		/* A journal and somebody else write one file; a displaced version is in none. */
-		finding->invariant = finding->kind == COMMIT_FOUND_IN_PLACE ? 1 : 3;
+		finding->invariant = finding->kind == COMMIT_FOUND_IN_PLACE ||
+		                                     finding->kind == COMMIT_FOUND_RANGE
+		                             ? 1
+		                             : 3;
 		break;
 	case COMMIT_DECIDE_FOREIGN:
 	case COMMIT_DECIDE_LIVE:

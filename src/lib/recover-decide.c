@@ -388,11 +388,45 @@ static int handle_in_place(struct candidate *c)
 	return rc;
 }
 
+static int handle_range(struct candidate *c)
+{
+	struct lc_recover_range r;
+	int rc;
+
+	if (!S_ISDIR(c->st.st_mode) || !lc_name_proven(&c->parsed, c->dir->inode)) {
+		decide(c, COMMIT_DECIDE_UNPROVEN, "not made by libcommit for this directory");
+		return 0;
+	}
+	/* As a journal does, it tells what to write where. */
+	if (c->st.st_uid != geteuid() || c->st.st_mode & (S_IWGRP | S_IWOTH)) {
+		decide(c, COMMIT_DECIDE_FOREIGN, "the log of another user, or others may write it");
+		return 0;
+	}
+	rc = take(c, O_RDONLY | O_DIRECTORY);
+	if (rc != 1)
+		return rc;
+	lc_recover_range_look(&r, c->dir, c->fd, c->target, sizeof c->target);
+	c->finding.decision = r.decision;
+	c->finding.reason = r.reason;
+	if (r.rc)
+		failed(c, r.rc);
+	if (r.nothing || !wanted(c))
+		return -ESTALE;
+	if (!r.work || too_young(c) || dry(c))
+		return 0;
+	rc = lc_recover_range_act(&r, c->dir, c->name, c->fd);
+	if (rc)
+		failed(c, rc);
+	else
+		carried_out(c);
+	return 0;
+}
+
 static int handle_kind(struct candidate *c)
 {
 	static const enum commit_finding_kind kinds[] = {
 	        COMMIT_FOUND_STAGED, COMMIT_FOUND_STAGE_DIR, COMMIT_FOUND_STAGED,
-	        COMMIT_FOUND_IN_PLACE};
+	        COMMIT_FOUND_IN_PLACE, COMMIT_FOUND_RANGE};
 
 	c->finding.kind = kinds[c->parsed.kind];
 	switch (c->parsed.kind) {
@@ -402,6 +436,8 @@ static int handle_kind(struct candidate *c)
 		return handle_stage_dir(c);
 	case LC_NAME_DISPLACED:
 		return handle_displaced(c);
+	case LC_NAME_RANGE:
+		return handle_range(c);
 	default:
 		return handle_in_place(c);
 	}

@@ -7,6 +7,7 @@
  *     recover-store.c    the same for a tree's store
  *     recover-check.c    breaches of the four invariants
  *     recover-resolve.c  what a person has decided
+ *     recover-range.c    logs of ranges that are edited in place
  *     recover-orphan.c   and for what a transaction has on another mount than its store
  */
 #ifndef LC_RECOVER_INTERNAL_H
@@ -61,6 +62,24 @@ void lc_recover_tell(struct lc_scan *scan, const struct commit_finding *finding)
 
 /* Deals with a stage that no store knows of, see lc_stage_name. */
 void lc_recover_orphan(struct lc_scan *scan, const struct lc_place *dir, const char *name);
+
+/* What is decided about a log of ranges, whose lock is held. */
+struct lc_recover_range {
+	/* nothing that anybody wants to hear of */
+	int nothing;
+	/* there is something to do: act does it */
+	int work;
+	enum commit_decision decision;
+	const char *reason;
+	/* what kept us from deciding */
+	int rc;
+};
+
+/* target becomes the path of the edited file, as far as that is known. */
+void lc_recover_range_look(struct lc_recover_range *r, const struct lc_place *dir, int fd,
+                           char *target, size_t size);
+int lc_recover_range_act(const struct lc_recover_range *r, const struct lc_place *dir,
+                         const char *name, int fd);
 
 /* Something could not be read: counted, reported, and the scan goes on. */
 void lc_recover_warn(struct lc_scan *scan, int rc, const char *what, const char *path);

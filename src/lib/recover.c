@@ -120,13 +120,37 @@ static void scan_directory(struct lc_scan *scan, struct lc_place *dir)
 	closedir(stream);
 }
 
+/* What a finding of ours is called, or what edits of the file are called. */
+static int handle_file(struct lc_scan *scan, const struct lc_place *dir)
+{
+	char name[LC_NAME_SIZE];
+	struct lc_name parsed;
+	int rc;
+
+	/* The path of a finding stands for itself. */
+	lc_name_parse(dir->name, &parsed);
+	if (parsed.kind != LC_NAME_NONE) {
+		lc_recover_handle(scan, dir, dir->name, &parsed);
+		return 0;
+	}
+	rc = lc_name_make_in_place(dir->inode, dir->name, name);
+	if (rc)
+		return rc;
+	lc_name_parse(name, &parsed);
+	lc_recover_handle(scan, dir, name, &parsed);
+	rc = lc_name_make_range(dir->inode, dir->name, name);
+	if (rc)
+		return rc;
+	lc_name_parse(name, &parsed);
+	lc_recover_handle(scan, dir, name, &parsed);
+	return 0;
+}
+
 /* A file: what an interrupted edit of it has left beside it. */
 static void scan_file(struct lc_scan *scan, const char *path)
 {
 	struct lc_place dir;
-	struct lc_name parsed;
 	struct commit_error err;
-	char name[LC_NAME_SIZE];
 	struct stat st;
 	uint64_t before = scan->totals.found;
 	int rc = lc_dir_resolve(path, COMMIT_SYMLINK_FOLLOW, &dir, &err);
@@ -137,18 +161,12 @@ static void scan_file(struct lc_scan *scan, const char *path)
 		                    err.text);
 		return;
 	}
-	/* The path of a finding stands for itself. */
-	lc_name_parse(dir.name, &parsed);
-	if (parsed.kind != LC_NAME_NONE)
-		strcpy(name, dir.name);
-	else
-		rc = lc_name_make_in_place(dir.inode, dir.name, name);
 	/* From here on the place stands for the directory, not for the file. */
 	slash = strrchr(dir.path, '/');
 	strcpy(slash ? slash + (slash == dir.path) : dir.path, slash ? "" : ".");
-	lc_name_parse(name, &parsed);
-	if (!rc)
-		lc_recover_handle(scan, &dir, name, &parsed);
+	rc = handle_file(scan, &dir);
+	if (rc)
+		lc_recover_warn(scan, rc, "look at", path);
 	if (scan->totals.found == before && lc_sys_lstat(dir.fd, dir.name, &st) == -ENOENT)
 		lc_recover_complain(scan, COMMIT_EFAILED, ENOENT, "look at", path, NULL);
 	lc_dir_release(&dir);

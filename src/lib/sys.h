@@ -157,6 +157,13 @@ int lc_sys_lock(int fd);
 int lc_sys_lock_shared(int fd);
 int lc_sys_unlock(int fd);
 
+/*
+ * "mmap": a part of a file, readable and writable, whose changes stay in this
+ * process; at wanted, if that is not NULL, else -EEXIST. "munmap"
+ */
+int lc_sys_map_private(int fd, off_t offset, size_t length, void *wanted, void **memory);
+int lc_sys_unmap(void *memory, size_t length);
+
 /* "random": length random bytes */
 int lc_sys_random(void *buffer, size_t length);
 

@@ -5,7 +5,7 @@
 tools_cppflags = -I$(top_srcdir)/src/include -I$(top_srcdir)/src/tools -I$(top_srcdir)/src
 
 if WITH_TOOLS
-bin_PROGRAMS += src/tools/commit-save src/tools/commit-txn
+bin_PROGRAMS += src/tools/commit-range src/tools/commit-save src/tools/commit-txn
 sbin_PROGRAMS += src/tools/commit-recover
 noinst_LTLIBRARIES += src/tools/libtools.la
 endif
@@ -15,8 +15,12 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/args.c src/tools/args.h \
 	src/tools/child.c src/tools/child.h \
 	src/tools/cli.c src/tools/cli.h \
+	src/tools/input.c src/tools/input.h \
 	src/tools/jsonl.c src/tools/jsonl.h \
 	src/tools/parse.c src/tools/parse.h \
+	src/tools/range-log.c src/tools/range-log.h \
+	src/tools/range-options.c src/tools/range-options.h \
+	src/tools/range-script.c src/tools/range-script.h \
 	src/tools/recover-options.c src/tools/recover-options.h \
 	src/tools/recover-owner.c src/tools/recover-owner.h \
 	src/tools/recover-report.c src/tools/recover-report.h \
@@ -62,6 +66,11 @@ src_tools_commit_save_SOURCES = src/tools/commit-save.c
 src_tools_commit_save_CPPFLAGS = $(tools_cppflags)
 src_tools_commit_save_LDFLAGS = $(tools_ldflags)
 src_tools_commit_save_LDADD = $(tools_ldadd)
+
+src_tools_commit_range_SOURCES = src/tools/commit-range.c
+src_tools_commit_range_CPPFLAGS = $(tools_cppflags)
+src_tools_commit_range_LDFLAGS = $(tools_ldflags)
+src_tools_commit_range_LDADD = $(tools_ldadd)
 
 src_tools_commit_recover_SOURCES = src/tools/commit-recover.c
 src_tools_commit_recover_CPPFLAGS = $(tools_cppflags)

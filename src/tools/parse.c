@@ -5,9 +5,11 @@
 
 #include "cli.h"
 
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -324,5 +326,35 @@ int parse_owner(const char *option, const char *value, uid_t *owner, gid_t *grou
 		return COMMIT_EUSAGE;
 	*owner = new_owner;
 	*group = new_group;
+	return COMMIT_OK;
+}
+
+bool parse_offset(const char *value, uint64_t *bytes)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	char *end;
+	int shift = 0;
+
+	if (*value < '0' || *value > '9')
+		return false;
+	errno = 0;
+	*bytes = strtoull(value, &end, strncmp(value, "0x", 2) == 0 ? 16 : 10);
+	unit = *end != '\0' ? strchr(units, *end) : NULL;
+	if (unit != NULL) {
+		shift = 10 * (int)(unit - units + 1);
+		end++;
+	}
+	if (errno != 0 || *end != '\0' || *bytes > (uint64_t)INT64_MAX >> shift)
+		return false;
+	*bytes <<= shift;
+	return true;
+}
+
+int parse_bytes(const char *option, const char *value, uint64_t *bytes)
+{
+	if (!parse_offset(value, bytes))
+		return cli_usage(option, "'%s' is no number of bytes such as 4096, 0x1000 or 20G",
+		                 value);
 	return COMMIT_OK;
 }

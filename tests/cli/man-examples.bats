@@ -140,7 +140,7 @@ needs_json()
 }
 
 @test "every example of the pages is tested here" {
-	for page in commit-save.1 commit-txn.1 commit-journal.5 commit-log.5 commit-recover.8; do
+	for page in commit-range.1 commit-save.1 commit-txn.1 commit-journal.5 commit-log.5 commit-recover.8; do
 		for name in $("$EXTRACT" "$MAN_DIR/$page"); do
 			echo "$page $name"
 			grep -q "^@test \"$page: $name\"" "$HERE/man-examples.bats"
@@ -148,6 +148,16 @@ needs_json()
 	done
 	[ "$("$EXTRACT" "$MAN_DIR/commit-save.1" | wc -l)" -ge 12 ]
 	[ "$("$EXTRACT" "$MAN_DIR/commit-recover.8" | wc -l)" -ge 6 ]
+}
+
+@test "commit-range.1: range" {
+	head -c 8192 /dev/zero | tr '\0' . > disk.img
+	printf boot > boot.bin
+	example commit-range.1 range
+	[ "$status" -eq 0 ]
+	[ "$(head -c 6 disk.img)" = boot.. ]
+	[ "$(od -An -tx1 -j 1023 -N 6 disk.img)" = ' 2e 53 ef 00 01 2e' ]
+	[[ $output == *'recovery: nothing'* ]]
 }
 
 @test "commit-save.1: authorized_keys" {

@@ -125,6 +125,28 @@ check_pair()
 	expect 'no tree' 1 "$(status run none key crt)"
 }
 
+check_counter()
+{
+	expect 'first run' 0 "$(status run)"
+	expect 'counted' 1 "$(cat out)"
+	expect 'second run' 0 "$(status run)"
+	expect 'counted on' 2 "$(cat out)"
+	rm runs.data
+	expect 'a clean log needs no segment' 0 "$(status run)"
+	expect 'anew' 1 "$(cat out)"
+}
+
+check_range()
+{
+	head -c 2048 /dev/zero | tr '\0' . > disk.img
+	expect 'edited' 0 "$(status run)"
+	expect 'first range' boot. "$(head -c 5 disk.img)"
+	expect 'second range' .super. "$(tail -c +1024 disk.img | head -c 7)"
+	rm disk.img
+	expect 'no file' 1 "$(status run)"
+	expect 'says so' 1 "$(grep -c '^disk.img: ' err)"
+}
+
 mkdir "$scratch/bin"
 for page in "$MAN_DIR"/*.3; do
 	for example in $("$here/extract.sh" "$page"); do
@@ -141,11 +163,13 @@ for page in "$MAN_DIR"/*.3; do
 		increment) check_increment ;;
 		list-leftovers) check_list_leftovers ;;
 		pair) check_pair ;;
+		range) check_range ;;
+		counter) check_counter ;;
 		*) expect 'has a check here' yes no ;;
 		esac
 	done
 done
 
 program=examples.sh
-expect 'number of programs' 4 "$programs"
+expect 'number of programs' 6 "$programs"
 [ "$failures" -eq 0 ]

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * rvm-internal.h - the parts of recoverable memory
+ *
+ *     rvm.c            create_log, initialize, terminate, options
+ *     rvm-map.c        segments and regions
+ *     rvm-xact.c       transactions in memory
+ *     rvm-log.c        transactions as records; the queue; back-pressure
+ *     rvm-truncate.c   from the log to the segments: truncation and recovery; the thread
+ *
+ * Records, all of transaction 0: a transaction that has ended is one record of
+ * the type LC_RVM_XACT, so it is there or not; one that is too large for that is
+ * several of LC_RVM_PART and a commit record in one batch. LC_RVM_SEGMENT says
+ * which file a number means; it precedes the first use of the number behind each
+ * position that the log is truncated at. LC_RVM_TRUNCATED says that what is
+ * before a position is in its segments.
+ *
+ * Locks: truncating before mutex before the log's own. mutex guards everything
+ * in struct commit_rvm that changes; truncating is held by who applies.
+ */
+#ifndef LC_RVM_INTERNAL_H
+#define LC_RVM_INTERNAL_H
+
+#include "dir.h"
+#include "log.h"
+
+#include <commit_rvm.h>
+
+#include <limits.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum lc_rvm_type { LC_RVM_XACT = LC_LOG_OPERATION, LC_RVM_PART, LC_RVM_SEGMENT, LC_RVM_TRUNCATED };
+
+/* New values in one record at most. */
+#define LC_RVM_RECORD_MAX ((size_t)1024 * 1024)
+#define LC_RVM_RANGE_HEAD ((size_t)16)
+#define LC_RVM_LOG_MIN ((uint64_t)1024 * 1024)
+
+/* A file. Numbers begin at 1 and stay while the log is open. */
+struct lc_rvm_segment {
+	struct lc_rvm_segment *next;
+	uint32_t number;
+	uint64_t fs;
+	uint64_t inode;
+	int fd;
+	unsigned regions;
+	/* the log says so, behind the last position that it is truncated at */
+	int defined;
+	char path[PATH_MAX];
+};
+
+struct lc_rvm_region {
+	struct lc_rvm_region *next;
+	struct lc_rvm_segment *segment;
+	uint64_t offset;
+	size_t length;
+	unsigned char *memory;
+	/* ranges of open transactions */
+	uint64_t pins;
+};
+
+/* One range of a transaction; ranges are disjoint and sorted by address. */
+struct lc_rvm_range {
+	struct lc_rvm_region *region;
+	unsigned char *start;
+	size_t length;
+	/* what was there, NULL: NO_RESTORE */
+	unsigned char *old;
+};
+
+struct commit_rvm_xact {
+	struct commit_rvm *rvm;
+	enum commit_rvm_begin mode;
+	struct lc_rvm_range *ranges;
+	size_t count;
+	size_t room;
+};
+
+/* Records of one transaction, ready for the log. */
+struct lc_rvm_batch {
+	struct lc_rvm_batch *next;
+	struct lc_log_entry *entries;
+	size_t count;
+	uint64_t bytes;
+	unsigned char payload[];
+};
+
+struct commit_rvm {
+	struct commit_rvm_options opt;
+	/* its directory is locked while dirfd is open */
+	char *path;
+	int dirfd;
+	struct lc_log *log;
+	pthread_mutex_t mutex;
+	pthread_mutex_t truncating;
+	/* truncation has ended; or the thread has work */
+	pthread_cond_t room;
+	pthread_cond_t work;
+	pthread_t thread;
+	int has_thread;
+	int stop;
+	int truncate_wanted;
+	/* why the last one failed: commits that wait for room do not wait for ever */
+	int truncate_failed;
+	struct lc_rvm_segment *segments;
+	struct lc_rvm_region *regions;
+	uint32_t last_number;
+	/* ended with NO_FLUSH, oldest first */
+	struct lc_rvm_batch *queue;
+	struct lc_rvm_batch **queue_end;
+	int64_t queue_since;
+	/* what is before it is in the segments */
+	uint64_t truncated;
+	struct commit_rvm_statistics statistics;
+};
+
+int lc_rvm_fail(const struct commit_rvm *rvm, int code, int rc, const char *operation,
+                const char *path, const char *why, struct commit_error *err);
+
+/* rvm-map.c: with the mutex held */
+struct lc_rvm_region *lc_rvm_region_at(struct commit_rvm *rvm, const void *start, size_t length);
+void lc_rvm_unmap_all(struct commit_rvm *rvm);
+/* Is fd the segment that number, fs and inode mean? 0, -ESTALE, or another errno. */
+int lc_rvm_same_segment(int fd, uint64_t fs, uint64_t inode);
+
+/* rvm-log.c */
+/* The new values of a transaction, copied. NULL: no memory. */
+struct lc_rvm_batch *lc_rvm_encode(const struct commit_rvm_xact *xact);
+void lc_rvm_batch_free(struct lc_rvm_batch *batch);
+/*
+ * With the mutex held, which is let go while it waits for room: appends what is
+ * queued and then batch, if that is not NULL. *end is what to force. -EFBIG: it
+ * is larger than the log; -EAGAIN: there is no room, and it may not wait.
+ */
+int lc_rvm_append(struct commit_rvm *rvm, const struct lc_rvm_batch *batch, int may_wait,
+                  uint64_t *end);
+/* With the mutex held: takes the batch, or frees it and fails. */
+int lc_rvm_enqueue(struct commit_rvm *rvm, struct lc_rvm_batch *batch);
+/* Everything that is queued, durable. */
+int lc_rvm_force_queue(struct commit_rvm *rvm);
+
+/* rvm-truncate.c */
+/* What the log holds goes to its segments. -ESTALE: why and path tell what is in the way. */
+int lc_rvm_recover(struct commit_rvm *rvm, const char **why, char path[PATH_MAX]);
+/* The same while it is used: all that has ended before. */
+int lc_rvm_truncate(struct commit_rvm *rvm);
+int lc_rvm_thread_start(struct commit_rvm *rvm);
+void lc_rvm_thread_stop(struct commit_rvm *rvm);
+
+#endif
