@@ -32,7 +32,7 @@ libcommit_sources = \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
-	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-mount.c src/lib/sys-stat.c \
+	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-mount.c src/lib/sys-side.c src/lib/sys-stat.c \
 	src/lib/sys-wait.c src/lib/sys.h \
 	src/lib/store.c src/lib/store.h src/lib/store-format.c src/lib/store-make.c \
 	src/lib/store-nest.c src/lib/store-open.c \
@@ -49,10 +49,11 @@ libcommit_sources = \
 	src/lib/txn-resolve.c src/lib/txn-room.c src/lib/txn-share.c src/lib/txn-stage.c \
 	src/lib/txn-steps.c src/lib/txn-undo.c src/lib/txn-undo-check.c \
 	src/lib/txn-undo-copy.c src/lib/txn-was.c \
+	src/lib/uncached.c src/lib/uncached.h \
 	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-list.c src/lib/view-plan.c \
 	src/lib/view-table.c
 
-libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS)
+libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS) $(THREAD_LIBS)
 
 src_lib_libcommit_la_SOURCES = $(libcommit_sources)
 src_lib_libcommit_la_LIBADD = $(libcommit_libs)
