@@ -63,6 +63,12 @@ unit_tests = \
 	tests/unit/test-sys \
 	tests/unit/test-target \
 	tests/unit/test-token \
+	tests/unit/test-triple \
+	tests/unit/test-triple-format \
+	tests/unit/test-triple-person \
+	tests/unit/test-triple-states \
+	tests/unit/test-triple-vote \
+	tests/unit/test-triple-walk \
 	tests/unit/test-txn \
 	tests/unit/test-txn-chain \
 	tests/unit/test-txn-content \
@@ -154,6 +160,7 @@ tests_unit_libsupport_la_SOURCES = \
 	tests/unit/txn-support.c tests/unit/txn-support.h \
 	tests/unit/view-support.c tests/unit/view-support.h \
 	tests/unit/log-support.c tests/unit/log-support.h \
+	tests/unit/triple-support.c tests/unit/triple-support.h \
 	tests/unit/support.c tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT

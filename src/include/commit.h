@@ -6,6 +6,7 @@
 #include <commit_error.h>
 #include <commit_recover.h>
 #include <commit_save.h>
+#include <commit_triple.h>
 #include <commit_txn.h>
 
 #ifdef __cplusplus

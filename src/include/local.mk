@@ -4,6 +4,7 @@ public_headers = \
 	src/include/commit_error.h \
 	src/include/commit_recover.h \
 	src/include/commit_save.h \
+	src/include/commit_triple.h \
 	src/include/commit_txn.h
 
 include_HEADERS += $(public_headers)

@@ -38,6 +38,11 @@ libcommit_sources = \
 	src/lib/store-nest.c src/lib/store-open.c \
 	src/lib/target.c src/lib/target.h \
 	src/lib/token.c src/lib/token.h \
+	src/lib/triple.h src/lib/triple-find.c src/lib/triple-format.c src/lib/triple-internal.h \
+	src/lib/triple-look.c src/lib/triple-open.c src/lib/triple-raw.c src/lib/triple-read.c \
+	src/lib/triple-scan.c src/lib/triple-set.c src/lib/triple-settle.c src/lib/triple-stage.c \
+	src/lib/triple-tell.c src/lib/triple-vote.c src/lib/triple-write.c \
+	src/lib/uncached.c src/lib/uncached.h \
 	src/lib/txn.c src/lib/txn-back.c src/lib/txn-batch.c src/lib/txn-beside.c src/lib/txn-birth.c \
 	src/lib/txn-call.h src/lib/txn-check.c src/lib/txn-commit.c src/lib/txn-content.c src/lib/txn-copy.c \
 	src/lib/txn-create.c src/lib/txn-decide.c src/lib/txn-history.c \
@@ -49,7 +54,6 @@ libcommit_sources = \
 	src/lib/txn-resolve.c src/lib/txn-room.c src/lib/txn-share.c src/lib/txn-stage.c \
 	src/lib/txn-steps.c src/lib/txn-undo.c src/lib/txn-undo-check.c \
 	src/lib/txn-undo-copy.c src/lib/txn-was.c \
-	src/lib/uncached.c src/lib/uncached.h \
 	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-list.c src/lib/view-plan.c \
 	src/lib/view-table.c
 
