@@ -180,6 +180,7 @@ tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 # The tools again, linked with the fault seam
 if WITH_TOOLS
 check_PROGRAMS += tests/fault/commit-save tests/fault/commit-recover tests/fault/commit-txn
+check_PROGRAMS += tests/fault/commit-triple
 check_PROGRAMS += tests/fault/walk tests/fault/txn-walk tests/fault/txn-logged
 endif
 
@@ -252,6 +253,10 @@ tests_fault_commit_save_LDADD = $(tests_fault_ldadd)
 tests_fault_commit_txn_SOURCES = src/tools/commit-txn.c
 tests_fault_commit_txn_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_txn_LDADD = $(tests_fault_ldadd) $(ARCHIVE_LIBS)
+
+tests_fault_commit_triple_SOURCES = src/tools/commit-triple.c
+tests_fault_commit_triple_CPPFLAGS = $(tools_cppflags)
+tests_fault_commit_triple_LDADD = $(tests_fault_ldadd)
 
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)

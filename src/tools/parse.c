@@ -179,6 +179,26 @@ int parse_bound(const char *option, const char *value, struct parse_bound *bound
 	return cli_usage(option, "'%s' is no number (10), age (12h, 7d) or size (100M, 2G)", value);
 }
 
+int parse_size(const char *option, const char *value, uint64_t *bytes)
+{
+	static const char sizes[] = "KMGT";
+	const char *at = value, *size;
+	int64_t number;
+
+	if (read_number(&at, INT32_MAX, &number) && number > 0) {
+		size = *at != '\0' ? strchr(sizes, *at) : NULL;
+		if (*at == '\0') {
+			*bytes = (uint64_t)number;
+			return COMMIT_OK;
+		}
+		if (size != NULL && (at[1] == '\0' || strcmp(at + 1, "iB") == 0)) {
+			*bytes = (uint64_t)number << (10 * (size - sizes + 1));
+			return COMMIT_OK;
+		}
+	}
+	return cli_usage(option, "'%s' is no size (4096, 64K, 100M, 2G)", value);
+}
+
 /* The tool's umask; it has one thread, so nobody sees it change. */
 static mode_t ask_umask(void)
 {

@@ -40,6 +40,9 @@ int parse_seconds(const char *option, const char *value, int64_t *milliseconds);
 /* 90s, 10m, 12h, 7d, 2w, or bare seconds. */
 int parse_age(const char *option, const char *value, int64_t *seconds);
 
+/* So many bytes: 4096, 64K, 100M, 2G, 1T, powers of 1024; not 0. */
+int parse_size(const char *option, const char *value, uint64_t *bytes);
+
 /* How much is kept: so many (10), so long (12h, 7d), or so much (500K, 100M, 2G). */
 struct parse_bound {
 	enum commit_bound unit; /* COMMIT_BOUND_SAME: not given */
