@@ -72,6 +72,12 @@ unit_tests = \
 	tests/unit/test-sys \
 	tests/unit/test-target \
 	tests/unit/test-token \
+	tests/unit/test-triple \
+	tests/unit/test-triple-format \
+	tests/unit/test-triple-person \
+	tests/unit/test-triple-states \
+	tests/unit/test-triple-vote \
+	tests/unit/test-triple-walk \
 	tests/unit/test-txn \
 	tests/unit/test-txn-chain \
 	tests/unit/test-txn-index \
@@ -162,6 +168,7 @@ tests_unit_libsupport_la_SOURCES = \
 	tests/unit/txn-support.c tests/unit/txn-support.h \
 	tests/unit/view-support.c tests/unit/view-support.h \
 	tests/unit/log-support.c tests/unit/log-support.h \
+	tests/unit/triple-support.c tests/unit/triple-support.h \
 	tests/unit/support.c tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
@@ -185,6 +192,7 @@ tests_cli_make_log_LDADD = src/lib/libcommit-fault.la
 if WITH_TOOLS
 check_PROGRAMS += tests/fault/commit-range tests/fault/commit-save
 check_PROGRAMS += tests/fault/commit-recover tests/fault/commit-txn
+check_PROGRAMS += tests/fault/commit-triple
 check_PROGRAMS += tests/fault/walk tests/fault/txn-walk tests/fault/txn-logged
 endif
 
@@ -261,6 +269,10 @@ tests_fault_commit_range_LDADD = $(tests_fault_ldadd)
 tests_fault_commit_txn_SOURCES = src/tools/commit-txn.c
 tests_fault_commit_txn_CPPFLAGS = $(tools_cppflags)
 tests_fault_commit_txn_LDADD = $(tests_fault_ldadd) $(ARCHIVE_LIBS)
+
+tests_fault_commit_triple_SOURCES = src/tools/commit-triple.c
+tests_fault_commit_triple_CPPFLAGS = $(tools_cppflags)
+tests_fault_commit_triple_LDADD = $(tests_fault_ldadd)
 
 tests_fault_commit_recover_SOURCES = src/tools/commit-recover.c
 tests_fault_commit_recover_CPPFLAGS = $(tools_cppflags)

@@ -8,6 +8,7 @@
 #include <commit_recover.h>
 #include <commit_rvm.h>
 #include <commit_save.h>
+#include <commit_triple.h>
 #include <commit_txn.h>
 
 #ifdef __cplusplus

@@ -6,6 +6,7 @@ public_headers = \
 	src/include/commit_recover.h \
 	src/include/commit_rvm.h \
 	src/include/commit_save.h \
+	src/include/commit_triple.h \
 	src/include/commit_txn.h
 
 include_HEADERS += $(public_headers)

@@ -38,12 +38,18 @@ libcommit_sources = \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
-	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-memory.c src/lib/sys-mount.c src/lib/sys-stat.c \
+	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-memory.c src/lib/sys-mount.c \
+	src/lib/sys-side.c src/lib/sys-stat.c \
 	src/lib/sys-wait.c src/lib/sys.h \
 	src/lib/store.c src/lib/store.h src/lib/store-format.c src/lib/store-make.c \
 	src/lib/store-nest.c src/lib/store-open.c \
 	src/lib/target.c src/lib/target.h \
 	src/lib/token.c src/lib/token.h \
+	src/lib/triple.h src/lib/triple-find.c src/lib/triple-format.c src/lib/triple-internal.h \
+	src/lib/triple-look.c src/lib/triple-open.c src/lib/triple-raw.c src/lib/triple-read.c \
+	src/lib/triple-scan.c src/lib/triple-set.c src/lib/triple-settle.c src/lib/triple-stage.c \
+	src/lib/triple-tell.c src/lib/triple-vote.c src/lib/triple-write.c \
+	src/lib/uncached.c src/lib/uncached.h \
 	src/lib/txn.c src/lib/txn-back.c src/lib/txn-batch.c src/lib/txn-beside.c src/lib/txn-birth.c \
 	src/lib/txn-call.h src/lib/txn-check.c src/lib/txn-check-kept.c src/lib/txn-commit.c src/lib/txn-content.c src/lib/txn-copy.c \
 	src/lib/txn-create.c src/lib/txn-decide.c src/lib/txn-history.c \
@@ -58,7 +64,7 @@ libcommit_sources = \
 	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-left.c src/lib/view-list.c \
 	src/lib/view-plan.c src/lib/view-table.c
 
-libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS)
+libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS) $(THREAD_LIBS)
 
 src_lib_libcommit_la_SOURCES = $(libcommit_sources)
 src_lib_libcommit_la_LIBADD = $(libcommit_libs)

@@ -117,6 +117,29 @@ int lc_sys_syncfs(int fd);
 /* flush calls of this thread so far */
 unsigned lc_sys_flushes(void);
 
+/*
+ * "fsync" of each descriptor, asked of the seam in their order; then the jobs
+ * run side by side, the descriptors of one job in their order up to the first
+ * that fails. -1: none. Not counted for lc_sys_flushes.
+ */
+#define LC_SYS_FLUSH_FDS 2
+#define LC_SYS_FLUSH_MAX 3
+struct lc_sys_flush {
+	int fds[LC_SYS_FLUSH_FDS];
+	int rc;
+};
+void lc_sys_flush_side(struct lc_sys_flush *jobs, unsigned count);
+/* "startflush": begins to write dirty pages out and does not wait; a hint */
+int lc_sys_start_flush(int fd);
+/* "dropcache": from here on fd is read through the page cache, without what is clean in it */
+int lc_sys_drop_cache(int fd);
+/* The file system's UUID or a part of it; 0 where it has none that survives a mount. */
+int lc_sys_fs_uuid(int fd, uint64_t *id);
+/* 1: the two devices are one, or partitions of one disk; asks no seam */
+int lc_sys_same_disk(dev_t a, dev_t b);
+/* "fiemap": where the file's first extent lies; -ENODATA if it is nowhere yet */
+int lc_sys_first_extent(int fd, uint64_t *physical);
+
 /* "linkfd": names an unnamed or open file; "link": by name */
 int lc_sys_link_fd(int fd, int dirfd, const char *name);
 int lc_sys_link(int from_dir, const char *from, int to_dir, const char *to);

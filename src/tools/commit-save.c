@@ -56,10 +56,29 @@ static int look_for_pending(const struct save_options *options, struct commit_er
 	return rc == COMMIT_EPENDING ? rc : COMMIT_OK;
 }
 
+static int splice(void *save, int fd, uint64_t *copied, struct commit_error *err)
+{
+	return commit_save_splice(save, fd, copied, err);
+}
+
+static int write_bytes(void *save, const void *bytes, size_t length, struct commit_error *err)
+{
+	return commit_save_write(save, bytes, length, err);
+}
+
+static int fill(struct run *run)
+{
+	const struct source_sink sink = {splice, write_bytes, run->save};
+
+	return source_fill(&run->source, &sink, &run->copied, &run->err);
+}
+
 /* All that can fail, and that leaves no trace if it does. */
 static int prepare(struct run *run)
 {
 	const struct save_options *options = run->options;
+	const struct source_wish wish = {options->from, options->command, options->accepted,
+	                                 options->file};
 	struct commit_save_options save = options->save;
 	int rc;
 
@@ -67,7 +86,7 @@ static int prepare(struct run *run)
 	save.warn = warn;
 	save.validate = options->validate != NULL ? validate : NULL;
 	save.context = run;
-	rc = source_open(&run->source, options, &save.create_mode, &run->err);
+	rc = source_open(&run->source, &wish, &save.create_mode, &run->err);
 	if (source_is_brief(&run->source))
 		save.flags |= COMMIT_SAVE_BRIEF;
 	if (rc == COMMIT_OK)
@@ -77,7 +96,7 @@ static int prepare(struct run *run)
 	if (rc == COMMIT_OK && options->validate != NULL)
 		rc = validate_check(options->validate, commit_save_target(run->save), &run->err);
 	if (rc == COMMIT_OK)
-		rc = source_fill(&run->source, run->save, &run->copied, &run->err);
+		rc = fill(run);
 	if (rc == COMMIT_OK)
 		rc = commit_save_finish(run->save, &run->err);
 	return rc;

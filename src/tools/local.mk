@@ -5,7 +5,8 @@
 tools_cppflags = -I$(top_srcdir)/src/include -I$(top_srcdir)/src/tools -I$(top_srcdir)/src
 
 if WITH_TOOLS
-bin_PROGRAMS += src/tools/commit-range src/tools/commit-save src/tools/commit-txn
+bin_PROGRAMS += src/tools/commit-range src/tools/commit-save src/tools/commit-triple \
+	src/tools/commit-txn
 sbin_PROGRAMS += src/tools/commit-recover
 noinst_LTLIBRARIES += src/tools/libtools.la
 endif
@@ -28,6 +29,9 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/save-source.c src/tools/save-source.h \
 	src/tools/save-validate.c src/tools/save-validate.h \
 	src/tools/signals.c src/tools/signals.h \
+	src/tools/triple-options.c src/tools/triple-options.h \
+	src/tools/triple-report.c src/tools/triple-report.h \
+	src/tools/triple-scrub.c src/tools/triple-scrub.h \
 	src/tools/txn-apply.c src/tools/txn-apply.h src/tools/txn-apply-internal.h \
 	src/tools/txn-apply-content.c src/tools/txn-apply-mirror.c \
 	src/tools/txn-changes.c src/tools/txn-changes.h \
@@ -81,3 +85,8 @@ src_tools_commit_txn_SOURCES = src/tools/commit-txn.c
 src_tools_commit_txn_CPPFLAGS = $(tools_cppflags)
 src_tools_commit_txn_LDFLAGS = $(tools_ldflags)
 src_tools_commit_txn_LDADD = $(tools_ldadd) $(ARCHIVE_LIBS)
+
+src_tools_commit_triple_SOURCES = src/tools/commit-triple.c
+src_tools_commit_triple_CPPFLAGS = $(tools_cppflags)
+src_tools_commit_triple_LDFLAGS = $(tools_ldflags)
+src_tools_commit_triple_LDADD = $(tools_ldadd)

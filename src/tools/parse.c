@@ -343,7 +343,7 @@ bool parse_offset(const char *value, uint64_t *bytes)
 	unit = *end != '\0' ? strchr(units, *end) : NULL;
 	if (unit != NULL) {
 		shift = 10 * (int)(unit - units + 1);
-		end++;
+		end += strcmp(end + 1, "iB") == 0 ? 3 : 1;
 	}
 	if (errno != 0 || *end != '\0' || *bytes > (uint64_t)INT64_MAX >> shift)
 		return false;
@@ -356,5 +356,12 @@ int parse_bytes(const char *option, const char *value, uint64_t *bytes)
 	if (!parse_offset(value, bytes))
 		return cli_usage(option, "'%s' is no number of bytes such as 4096, 0x1000 or 20G",
 		                 value);
+	return COMMIT_OK;
+}
+
+int parse_size(const char *option, const char *value, uint64_t *bytes)
+{
+	if (!parse_offset(value, bytes) || *bytes == 0)
+		return cli_usage(option, "'%s' is no size (4096, 64K, 100M, 2G)", value);
 	return COMMIT_OK;
 }

@@ -40,10 +40,12 @@ int parse_seconds(const char *option, const char *value, int64_t *milliseconds);
 /* 90s, 10m, 12h, 7d, 2w, or bare seconds. */
 int parse_age(const char *option, const char *value, int64_t *seconds);
 
-/* Bytes: decimal or 0x..., with an optional unit K, M, G, T of 1024; at most 2^63 - 1. */
+/* Bytes: decimal or 0x..., with an optional unit K, M, G, T (KiB ...) of 1024; at most 2^63 - 1. */
 int parse_bytes(const char *option, const char *value, uint64_t *bytes);
 /* The same, silently: false if it is none. */
 bool parse_offset(const char *value, uint64_t *bytes);
+/* The same, but not 0. */
+int parse_size(const char *option, const char *value, uint64_t *bytes);
 
 /* How much is kept: so many (10), so long (12h, 7d), or so much (500K, 100M, 2G). */
 struct parse_bound {

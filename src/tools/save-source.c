@@ -43,17 +43,17 @@ static int open_stdin(struct source *source, struct commit_error *err)
 	return COMMIT_OK;
 }
 
-int source_open(struct source *source, const struct save_options *options, mode_t *create_mode,
+int source_open(struct source *source, const struct source_wish *wish, mode_t *create_mode,
                 struct commit_error *err)
 {
 	int rc;
 
-	*source = (struct source){.options = options, .fd = -1};
-	if (options->command != NULL)
+	*source = (struct source){.wish = *wish, .fd = -1};
+	if (wish->command != NULL)
 		return COMMIT_OK;
-	if (options->from == NULL || strcmp(options->from, "-") == 0)
+	if (wish->from == NULL || strcmp(wish->from, "-") == 0)
 		return open_stdin(source, err);
-	rc = open_path(source, options->from, err);
+	rc = open_path(source, wish->from, err);
 	if (rc == COMMIT_OK && S_ISREG(source->st.st_mode))
 		*create_mode = source->st.st_mode & 0777;
 	return rc;
@@ -66,7 +66,8 @@ bool source_is_brief(const struct source *source)
 }
 
 /* Should it grow meanwhile, all that it then has is taken. */
-static int fill_brief(int fd, struct commit_save *save, uint64_t *copied, struct commit_error *err)
+static int fill_brief(int fd, const struct source_sink *sink, uint64_t *copied,
+                      struct commit_error *err)
 {
 	char buffer[BRIEF_SIZE];
 	int rc = COMMIT_OK;
@@ -79,7 +80,7 @@ static int fill_brief(int fd, struct commit_save *save, uint64_t *copied, struct
 			return cli_fail(err, COMMIT_EFAILED, errno, "read", "standard input", "%s",
 			                strerror(errno));
 		if (length > 0) {
-			rc = commit_save_write(save, buffer, (size_t)length, err);
+			rc = sink->write(sink->to, buffer, (size_t)length, err);
 			*copied += (uint64_t)length;
 		}
 	} while (rc == COMMIT_OK && length != 0);
@@ -100,36 +101,36 @@ static int await_writer(int fd, const char *path, struct commit_error *err)
 	return COMMIT_OK;
 }
 
-static int fill_from_descriptor(struct source *source, struct commit_save *save, uint64_t *copied,
-                                struct commit_error *err)
+static int fill_from_descriptor(struct source *source, const struct source_sink *sink,
+                                uint64_t *copied, struct commit_error *err)
 {
 	int rc = COMMIT_OK;
 
 	if (isatty(source->fd) && !cli.quiet)
-		cli_say(source->options->file, "reading its new content from the terminal; "
-		                               "Ctrl-D at the start of a line ends it");
+		cli_say(source->wish.file, "reading its new content from the terminal; "
+		                           "Ctrl-D at the start of a line ends it");
 	if (source->opened && S_ISFIFO(source->st.st_mode))
-		rc = await_writer(source->fd, source->options->from, err);
+		rc = await_writer(source->fd, source->wish.from, err);
 	if (rc == COMMIT_OK && source->opened)
 		fcntl(source->fd, F_SETFL, fcntl(source->fd, F_GETFL) & ~O_NONBLOCK);
 	if (rc == COMMIT_OK)
-		rc = commit_save_splice(save, source->fd, copied, err);
+		rc = sink->splice(sink->to, source->fd, copied, err);
 	return rc;
 }
 
 /* Starts the command; *out gets the end of the pipe that its output comes from. */
-static int start_command(const struct save_options *options, struct child *child, int *out,
+static int start_command(const struct source_wish *wish, struct child *child, int *out,
                          struct commit_error *err)
 {
-	struct child_request request = {.argv = options->command, .in = -1};
+	struct child_request request = {.argv = wish->command, .in = -1};
 	int ends[2];
 	int rc;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
-		return cli_fail(err, COMMIT_EFAILED, errno, "pipe", options->file, "%s",
+		return cli_fail(err, COMMIT_EFAILED, errno, "pipe", wish->file, "%s",
 		                strerror(errno));
 	request.out = ends[1];
-	rc = child_start(child, &request, options->file, err);
+	rc = child_start(child, &request, wish->file, err);
 	close(ends[1]);
 	if (rc == COMMIT_OK)
 		*out = ends[0];
@@ -138,17 +139,17 @@ static int start_command(const struct save_options *options, struct child *child
 	return rc;
 }
 
-static int fill_from_command(const struct save_options *options, struct commit_save *save,
+static int fill_from_command(const struct source_wish *wish, const struct source_sink *sink,
                              uint64_t *copied, struct commit_error *err)
 {
 	struct child child;
 	int status;
 	int out = -1;
-	int rc = start_command(options, &child, &out, err);
+	int rc = start_command(wish, &child, &out, err);
 
 	if (rc != COMMIT_OK)
 		return rc;
-	rc = commit_save_splice(save, out, copied, err);
+	rc = sink->splice(sink->to, out, copied, err);
 	close(out);
 	if (rc != COMMIT_OK) {
 		/* its output has nowhere to go: a signal of ours, or a full disk */
@@ -157,19 +158,19 @@ static int fill_from_command(const struct save_options *options, struct commit_s
 	}
 	rc = child_wait(&child, -1, &status, err);
 	if (rc == COMMIT_OK)
-		rc = child_judge(status, options->accepted, "run", options->file,
-		                 options->command[0], "the file was left as it was", err);
+		rc = child_judge(status, wish->accepted, "run", wish->file, wish->command[0],
+		                 "the file was left as it was", err);
 	return rc;
 }
 
-int source_fill(struct source *source, struct commit_save *save, uint64_t *copied,
+int source_fill(struct source *source, const struct source_sink *sink, uint64_t *copied,
                 struct commit_error *err)
 {
-	if (source->options->command != NULL)
-		return fill_from_command(source->options, save, copied, err);
+	if (source->wish.command != NULL)
+		return fill_from_command(&source->wish, sink, copied, err);
 	if (source_is_brief(source))
-		return fill_brief(source->fd, save, copied, err);
-	return fill_from_descriptor(source, save, copied, err);
+		return fill_brief(source->fd, sink, copied, err);
+	return fill_from_descriptor(source, sink, copied, err);
 }
 
 void source_close(struct source *source)
