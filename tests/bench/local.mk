@@ -5,13 +5,15 @@
 
 save_programs = tests/bench/save-floor tests/bench/save-bare tests/bench/spawn-time tests/bench/extents
 txn_programs = tests/bench/txn-put tests/bench/txn-put-fault tests/bench/txn-rounds tests/bench/txn-tree
-bench_programs = $(save_programs) $(txn_programs)
+rvm_programs = tests/bench/rvm-rounds
+bench_programs = $(save_programs) $(txn_programs) $(rvm_programs)
 EXTRA_PROGRAMS = $(bench_programs)
 CLEANFILES += $(bench_programs)
 EXTRA_DIST += \
 	tests/bench/README.md \
 	tests/bench/RESULTS-txn.md \
 	tests/bench/common.sh \
+	tests/bench/rvm \
 	tests/bench/save \
 	tests/bench/statistics.awk \
 	tests/bench/summary.awk \
@@ -61,9 +63,15 @@ tests_bench_txn_rounds_LDADD =
 tests_bench_txn_tree_SOURCES = tests/bench/bench-calls.c tests/bench/bench.h tests/bench/txn-tree.c
 tests_bench_txn_tree_LDADD =
 
+tests_bench_rvm_rounds_SOURCES = tests/bench/rvm-rounds.c
+tests_bench_rvm_rounds_LDADD = src/lib/libcommit.la
+tests_bench_rvm_rounds_LDFLAGS = -static
+
 bench: all $(save_programs)
 	$(SHELL) $(srcdir)/tests/bench/save --builddir=. $(BENCHFLAGS)
 
 bench-txn: all $(txn_programs)
 	$(SHELL) $(srcdir)/tests/bench/txn --builddir=. $(BENCHFLAGS)
-.PHONY: bench bench-txn
+bench-rvm: all $(rvm_programs)
+	$(SHELL) $(srcdir)/tests/bench/rvm --builddir=. $(BENCHFLAGS)
+.PHONY: bench bench-txn bench-rvm
