@@ -157,7 +157,7 @@ else
 unit_programs = tests/unit/no-cmocka.sh
 endif
 
-TESTS += $(bats_tests) $(unit_programs) $(lint_tests)
+TESTS += $(walk_tests) $(acl_tests) $(unit_programs) $(fs_tests) $(cli_tests) $(fault_tests) $(lint_tests)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
