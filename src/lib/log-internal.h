@@ -104,6 +104,9 @@ struct lc_log {
 	int failed;
 	/* the current segment is new and must be flushed before its first record */
 	int unflushed;
+	/* the next segment, made and flushed ahead of use, without a header; fd -1: none */
+	struct lc_segment ahead;
+	int preparing;
 	/* what a scan covers: up to this record in this segment */
 	uint64_t scan_segment;
 	uint64_t scan_last;

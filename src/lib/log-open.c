@@ -183,7 +183,7 @@ static struct lc_log *new_log(int dirfd, const struct lc_log_options *options)
 		return NULL;
 	log->dirfd = dirfd;
 	log->options = *options;
-	log->current.fd = -1;
+	log->current.fd = log->ahead.fd = -1;
 	pthread_mutex_init(&log->mutex, NULL);
 	pthread_cond_init(&log->flushed, NULL);
 	return log;

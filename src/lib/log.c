@@ -35,6 +35,7 @@ void lc_log_close(struct lc_log *log)
 	if (!log)
 		return;
 	lc_sys_drop(&log->current.fd);
+	lc_sys_drop(&log->ahead.fd);
 	pthread_cond_destroy(&log->flushed);
 	pthread_mutex_destroy(&log->mutex);
 	free(log);
@@ -117,6 +118,20 @@ static uint64_t size_for(const struct lc_log *log, uint64_t bytes)
 	return size < log->options.segment_size ? log->options.segment_size : size;
 }
 
+/* The next segment: what was made ahead, if that is large enough. */
+static int next_segment(struct lc_log *log, uint64_t size, struct lc_segment *next)
+{
+	if (log->ahead.fd < 0 || log->ahead.number != log->current.number + 1 ||
+	    log->ahead.size < size) {
+		/* One with that number is replaced. */
+		lc_sys_drop(&log->ahead.fd);
+		return lc_segment_make(log->dirfd, log->current.number + 1, size, next);
+	}
+	*next = log->ahead;
+	log->ahead.fd = -1;
+	return 0;
+}
+
 /*
  * Goes on in another segment, which is not flushed yet. Everything in this one
  * is durable before that one begins.
@@ -129,13 +144,15 @@ static int change_segment(struct lc_log *log, uint64_t bytes)
 
 	if (bytes > LC_LOG_SEGMENT_MAX - LC_LOG_BLOCK || first > LC_LOG_FIRST_MAX)
 		return -EFBIG;
+	/* From here on the mutex is held: what is durable now is all there is. */
+	while (log->flushing || log->preparing)
+		pthread_cond_wait(&log->flushed, &log->mutex);
 	/* One that has never been flushed must not be left behind. */
 	rc = flush_segment(log);
 	if (!rc)
 		rc = force_all(log);
 	if (!rc)
-		rc = lc_segment_make(log->dirfd, log->current.number + 1, size_for(log, bytes),
-		                     &next);
+		rc = next_segment(log, size_for(log, bytes), &next);
 	if (rc)
 		return rc;
 	first = lc_log_align(log->next, LC_LOG_BLOCK);
@@ -151,6 +168,46 @@ static int change_segment(struct lc_log *log, uint64_t bytes)
 	log->next = log->durable = log->started = first;
 	log->unflushed = 1;
 	return 0;
+}
+
+int lc_log_wants_prepare(struct lc_log *log)
+{
+	int wanted;
+
+	pthread_mutex_lock(&log->mutex);
+	wanted = !usable(log) && log->ahead.fd < 0 && !log->preparing &&
+	         room(log) < log->current.size / 2;
+	pthread_mutex_unlock(&log->mutex);
+	return wanted;
+}
+
+int lc_log_prepare(struct lc_log *log)
+{
+	struct lc_segment next = {.fd = -1};
+	uint64_t number;
+	int rc;
+
+	pthread_mutex_lock(&log->mutex);
+	rc = usable(log);
+	if (rc || log->ahead.fd >= 0 || log->preparing) {
+		pthread_mutex_unlock(&log->mutex);
+		return rc;
+	}
+	/* Until it is made, nobody else makes the one with that number. */
+	log->preparing = 1;
+	number = log->current.number + 1;
+	pthread_mutex_unlock(&log->mutex);
+	rc = lc_segment_make(log->dirfd, number, log->options.segment_size, &next);
+	if (!rc)
+		rc = lc_segment_flush(log->dirfd, &next);
+	if (rc)
+		lc_sys_drop(&next.fd);
+	pthread_mutex_lock(&log->mutex);
+	log->preparing = 0;
+	log->ahead = next;
+	pthread_cond_broadcast(&log->flushed);
+	pthread_mutex_unlock(&log->mutex);
+	return rc;
 }
 
 static int reserve(struct lc_log *log, uint64_t bytes, int flush)

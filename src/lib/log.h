@@ -155,6 +155,14 @@ int lc_log_reserve_unflushed(struct lc_log *log, uint64_t bytes);
 void lc_log_flushed(struct lc_log *log);
 
 /*
+ * Makes the next segment, and flushes it, while others append: a thread that
+ * has nothing better to do saves them the time. An error of it is of no
+ * consequence for the log. wants tells whether it is worth while now.
+ */
+int lc_log_prepare(struct lc_log *log);
+int lc_log_wants_prepare(struct lc_log *log);
+
+/*
  * Appends the entries next to each other in one segment. *end is the position
  * to force. A commit record's payload is made here: it covers the entries of
  * its transaction right before it. -EFBIG, -ENOSPC, -ENOMEM: nothing of the

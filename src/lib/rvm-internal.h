@@ -102,6 +102,8 @@ struct commit_rvm {
 	int has_thread;
 	int stop;
 	int truncate_wanted;
+	/* the log would like to have its next segment made */
+	int prepare_wanted;
 	/* why the last one failed: commits that wait for room do not wait for ever */
 	int truncate_failed;
 	struct lc_rvm_segment *segments;

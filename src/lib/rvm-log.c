@@ -203,10 +203,15 @@ static int wait_for_room(struct commit_rvm *rvm, uint64_t bytes, int may_wait)
 	return 0;
 }
 
-static void ask_for_truncation(struct commit_rvm *rvm)
+/* What the thread can do while others commit. */
+static void ask_for_work(struct commit_rvm *rvm)
 {
 	uint64_t used = lc_log_end(rvm->log) - rvm->truncated;
 
+	if (!rvm->prepare_wanted && lc_log_wants_prepare(rvm->log)) {
+		rvm->prepare_wanted = 1;
+		pthread_cond_signal(&rvm->work);
+	}
 	if (rvm->truncate_wanted || used < rvm->opt.log_size / 100 * rvm->opt.truncate_percent)
 		return;
 	rvm->truncate_wanted = 1;
@@ -254,7 +259,7 @@ int lc_rvm_append(struct commit_rvm *rvm, const struct lc_rvm_batch *batch, int 
 		rc = append_queue(rvm, end);
 	if (!rc && batch && batch->count > 0)
 		rc = append_raw(rvm, batch->entries, batch->count, batch->bytes, end);
-	ask_for_truncation(rvm);
+	ask_for_work(rvm);
 	return rc;
 }
 

@@ -385,7 +385,13 @@ static void *run(void *context)
 
 	pthread_mutex_lock(&rvm->mutex);
 	while (!rvm->stop) {
-		if (rvm->truncate_wanted) {
+		if (rvm->prepare_wanted) {
+			/* Once, whether it works or not: a commit can make its segment itself. */
+			rvm->prepare_wanted = 0;
+			pthread_mutex_unlock(&rvm->mutex);
+			lc_log_prepare(rvm->log);
+			pthread_mutex_lock(&rvm->mutex);
+		} else if (rvm->truncate_wanted) {
 			pthread_mutex_unlock(&rvm->mutex);
 			truncate_log(rvm);
 			pthread_mutex_lock(&rvm->mutex);

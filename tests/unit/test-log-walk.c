@@ -56,6 +56,8 @@ static int commit_one(struct lc_log *log, unsigned n, uint64_t begins[BATCHES + 
 		rc = lc_log_force(log, lc_log_end(log));
 	if (!rc)
 		progress->acknowledged = n;
+	if (!rc && n % 3 == 0)
+		rc = lc_log_prepare(log);
 	if (!rc && n % 4 == 0 && n > 8) {
 		progress->trimmed = n - 8;
 		rc = lc_log_trim(log, begins[n - 7]);
