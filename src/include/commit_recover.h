@@ -53,7 +53,8 @@ enum commit_finding_kind {
 	COMMIT_FOUND_IN_PLACE,  /* journal of an unfinished in-place edit */
 	COMMIT_FOUND_TXN,       /* transaction in a store */
 	COMMIT_FOUND_STORE,     /* store that could not be looked into; or a part of one */
-	COMMIT_FOUND_FILE       /* file of a tree */
+	COMMIT_FOUND_FILE,      /* file of a tree */
+	COMMIT_FOUND_TRIPLE     /* sidecar of a set of three copies */
 };
 
 enum commit_decision {

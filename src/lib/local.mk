@@ -28,7 +28,7 @@ libcommit_sources = \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
 	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-resolve.c \
-	src/lib/recover-store.c \
+	src/lib/recover-store.c src/lib/recover-triple.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \

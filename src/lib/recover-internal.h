@@ -7,6 +7,7 @@
  *     recover-store.c    the same for a tree's store
  *     recover-check.c    breaches of the four invariants
  *     recover-resolve.c  what a person has decided
+ *     recover-triple.c   sets of three copies
  *     recover-orphan.c   and for what a transaction has on another mount than its store
  */
 #ifndef LC_RECOVER_INTERNAL_H
@@ -28,6 +29,9 @@ struct lc_scan {
 	dev_t device;
 	/* only edits of this file, or of files below this directory, count; NULL: all */
 	const char *only;
+	/* sets of three copies that were looked at */
+	unsigned char (*triples)[16];
+	size_t triple_count;
 };
 
 /* Decides about one name of ours, carries that out unless dry, reports it. */
@@ -61,6 +65,9 @@ void lc_recover_tell(struct lc_scan *scan, const struct commit_finding *finding)
 
 /* Deals with a stage that no store knows of, see lc_stage_name. */
 void lc_recover_orphan(struct lc_scan *scan, const struct lc_place *dir, const char *name);
+
+/* Finishes the last write of the set that a sidecar is of, where that can be decided. */
+void lc_recover_triple(struct lc_scan *scan, const struct lc_place *dir, const char *name);
 
 /* Something could not be read: counted, reported, and the scan goes on. */
 void lc_recover_warn(struct lc_scan *scan, int rc, const char *what, const char *path);

@@ -63,6 +63,8 @@ static const char *kind_name(enum commit_finding_kind kind)
 		return "store";
 	case COMMIT_FOUND_FILE:
 		return "file";
+	case COMMIT_FOUND_TRIPLE:
+		return "triple";
 	}
 	return "unknown";
 }

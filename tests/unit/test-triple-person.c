@@ -276,6 +276,58 @@ static void what_was_found_is_not_obeyed_elsewhere(void **state)
 	expect_absent("c/.f.triple");
 }
 
+static struct commit_finding seen;
+static unsigned seen_count;
+
+static void see(void *context, const struct commit_finding *finding)
+{
+	(void)context;
+	seen = *finding;
+	seen_count++;
+}
+
+static int recover(unsigned flags)
+{
+	struct commit_recover_options opt;
+
+	seen_count = 0;
+	commit_recover_options_init(&opt);
+	opt.flags = COMMIT_RECOVER_TREE | flags;
+	opt.found = see;
+	return commit_recover_scan(".", &opt, NULL, &triple_err);
+}
+
+/* commit-recover takes sidecars for what they are, and finishes what it can. */
+static void recovery_knows_sets(void **state)
+{
+	(void)state;
+	write_twice();
+	assert_int_equal(recover(0), 0);
+	assert_int_equal(seen_count, 0);
+	triple_strike(1, HURT_CONTENT_BACK);
+	assert_int_equal(recover(COMMIT_RECOVER_DRY_RUN), 0);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen.kind, COMMIT_FOUND_TRIPLE);
+	assert_int_equal(seen.decision, COMMIT_DECIDE_ROLL_FORWARD);
+	assert_int_equal(seen.done, 0);
+	expect_file("b/f", "one");
+	assert_int_equal(recover(0), 0);
+	assert_int_equal(seen.done, 1);
+	expect_copies("two");
+	put("stranger.triple", "x");
+	put(".stranger.triple", "x");
+	assert_int_equal(recover(0), 0);
+	assert_int_equal(seen_count, 0);
+	/* A fork is a person's. */
+	assert_int_equal(triple_write("three"), 0);
+	assert_int_equal(triple_write("four"), 0);
+	triple_strike(0, HURT_BACK);
+	triple_strike(1, HURT_BACK);
+	assert_int_equal(recover(0), COMMIT_ECONFLICT);
+	assert_int_equal(seen.decision, COMMIT_DECIDE_CONFLICT);
+	expect_file("c/f", "four");
+}
+
 static void options_are_checked(void **state)
 {
 	(void)state;
@@ -314,6 +366,7 @@ int main(void)
 	        EVERY(raw_without_majority),
 	        EVERY(sidecars_are_found),
 	        EVERY(what_was_found_is_not_obeyed_elsewhere),
+	        EVERY(recovery_knows_sets),
 	        EVERY(options_are_checked),
 	};
 
