@@ -5,9 +5,12 @@ dist_man_MANS += \
 	man/commit-store.5 \
 	man/commit-recover.8 \
 	man/commit-save.1 \
+	man/commit-triple.1 \
+	man/commit-triple.5 \
 	man/commit-txn.1 \
 	man/commit_recover_scan.3 \
 	man/commit_save_open.3 \
+	man/commit_triple_open.3 \
 	man/commit_txn_begin.3 \
 	man/libcommit.3 \
 	man/libcommit.7
