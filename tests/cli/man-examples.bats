@@ -746,5 +746,5 @@ log_field()
 	echo x | commit-triple write -q a/s b/s c/s
 	example commit-triple.1 triple-night
 	[ "$status" -eq 0 ]
-	[ ! -e done ]
+	[ ! -e "done" ]
 }
