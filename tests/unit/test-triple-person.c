@@ -78,6 +78,25 @@ static void a_crash_is_no_edit(void **state)
 	expect_copies("two");
 }
 
+/* And where a repair is cut short there: what stood before it is known by its time. */
+static void a_repair_cut_short_is_no_edit(void **state)
+{
+	struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
+
+	(void)state;
+	write_twice();
+	/* Of B nothing is left that says what it was, but for a time that is not newer. */
+	times[1].tv_sec = stat_of("b/f").st_mtim.tv_sec + 1;
+	triple_strike(1, HURT_BOTH);
+	assert_int_equal(utimensat(AT_FDCWD, "b/f", times, 0), 0);
+	fault("2:EIO:once:rename");
+	assert_int_equal(triple_repair(), COMMIT_EPENDING);
+	expect_fired();
+	fault(NULL);
+	triple_read("two");
+	expect_copies("two");
+}
+
 /* 60 */
 static void copies_that_die_together(void **state)
 {
@@ -355,6 +374,7 @@ int main(void)
 	        EVERY(an_edit_is_asked_about),
 	        EVERY(a_touched_copy_is_no_edit),
 	        EVERY(a_crash_is_no_edit),
+	        EVERY(a_repair_cut_short_is_no_edit),
 	        EVERY(copies_that_die_together),
 	        EVERY(one_file_twice_is_refused),
 	        EVERY(the_order_is_part_of_the_set),
