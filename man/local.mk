@@ -8,11 +8,14 @@ dist_man_MANS += \
 	man/commit-recover.8 \
 	man/commit-range.1 \
 	man/commit-save.1 \
+	man/commit-triple.1 \
+	man/commit-triple.5 \
 	man/commit-txn.1 \
 	man/commit_range_open.3 \
 	man/commit_recover_scan.3 \
 	man/commit_rvm_initialize.3 \
 	man/commit_save_open.3 \
+	man/commit_triple_open.3 \
 	man/commit_txn_begin.3 \
 	man/libcommit.3 \
 	man/libcommit.7

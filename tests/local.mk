@@ -92,6 +92,7 @@ cli_tests = \
 	tests/cli/commit-save-options.bats \
 	tests/cli/commit-save-producer.bats \
 	tests/cli/commit-save-races.bats \
+	tests/cli/commit-triple.bats \
 	tests/cli/commit-txn-apply.bats \
 	tests/cli/commit-txn-hostile.bats \
 	tests/cli/commit-txn-run.bats \
@@ -140,6 +141,7 @@ fs_tests = \
 	tests/fs/mounts.bats \
 	tests/fs/power.bats \
 	tests/fs/space.bats \
+	tests/fs/triple.bats \
 	tests/fs/txn-mounts.bats \
 	tests/fs/txn-room.bats
 

@@ -54,7 +54,8 @@ enum commit_finding_kind {
 	COMMIT_FOUND_TXN,       /* transaction in a store */
 	COMMIT_FOUND_STORE,     /* store that could not be looked into; or a part of one */
 	COMMIT_FOUND_FILE,      /* file of a tree */
-	COMMIT_FOUND_RANGE      /* log of ranges edited in place, see commit_range.h */
+	COMMIT_FOUND_RANGE,     /* log of ranges edited in place, see commit_range.h */
+	COMMIT_FOUND_TRIPLE     /* sidecar of a set of three copies */
 };
 
 enum commit_decision {

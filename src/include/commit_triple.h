@@ -62,10 +62,11 @@ struct commit_triple;
 #define COMMIT_TRIPLE_STRICT (1u << 1)      /* copies that can die together: refused */
 #define COMMIT_TRIPLE_FORCE (1u << 2)       /* write over whatever stands there */
 #define COMMIT_TRIPLE_ALLOW_EMPTY (1u << 3) /* empty content is wanted */
-#define COMMIT_TRIPLE_NO_REREAD (1u << 4) /* acknowledge what was flushed without reading it back  \
-	                                   */
-#define COMMIT_TRIPLE_FOUND (1u << 5)     /* the set was found by commit_triple_find, see there */
-#define COMMIT_TRIPLE_DRY_RUN (1u << 6)   /* do all that changes nothing */
+#define COMMIT_TRIPLE_NO_REREAD                                                                    \
+	(1u << 4)                       /* what was flushed is not read back                       \
+	                                 */
+#define COMMIT_TRIPLE_FOUND (1u << 5)   /* the set was found by commit_triple_find, see there */
+#define COMMIT_TRIPLE_DRY_RUN (1u << 6) /* do all that changes nothing */
 
 struct commit_triple_options {
 	/* set by commit_triple_options_init; do not change */

@@ -31,8 +31,7 @@ libcommit_sources = \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
 	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-range.c \
-	src/lib/recover-resolve.c \
-	src/lib/recover-store.c \
+	src/lib/recover-resolve.c src/lib/recover-store.c src/lib/recover-triple.c \
 	src/lib/rvm.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
 	src/lib/rvm-truncate.c src/lib/rvm-xact.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \

@@ -8,6 +8,7 @@
  *     recover-check.c    breaches of the four invariants
  *     recover-resolve.c  what a person has decided
  *     recover-range.c    logs of ranges that are edited in place
+ *     recover-triple.c   sets of three copies
  *     recover-orphan.c   and for what a transaction has on another mount than its store
  */
 #ifndef LC_RECOVER_INTERNAL_H
@@ -29,6 +30,9 @@ struct lc_scan {
 	dev_t device;
 	/* only edits of this file, or of files below this directory, count; NULL: all */
 	const char *only;
+	/* sets of three copies that were looked at */
+	unsigned char (*triples)[16];
+	size_t triple_count;
 };
 
 /* Decides about one name of ours, carries that out unless dry, reports it. */
@@ -80,6 +84,8 @@ void lc_recover_range_look(struct lc_recover_range *r, const struct lc_place *di
                            char *target, size_t size);
 int lc_recover_range_act(const struct lc_recover_range *r, const struct lc_place *dir,
                          const char *name, int fd);
+/* Finishes the last write of the set that a sidecar is of, where that can be decided. */
+void lc_recover_triple(struct lc_scan *scan, const struct lc_place *dir, const char *name);
 
 /* Something could not be read: counted, reported, and the scan goes on. */
 void lc_recover_warn(struct lc_scan *scan, int rc, const char *what, const char *path);

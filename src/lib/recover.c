@@ -7,6 +7,7 @@
 #include "inplace.h"
 #include "store.h"
 #include "sys.h"
+#include "triple.h"
 #include "txn.h"
 
 #include <dirent.h>
@@ -79,6 +80,8 @@ static void scan_entry(struct lc_scan *scan, const struct lc_place *dir, const s
 		lc_recover_orphan(scan, dir, entry->d_name);
 	else if (parsed.kind != LC_NAME_NONE && !stores_only(scan))
 		lc_recover_handle(scan, dir, entry->d_name, &parsed);
+	else if (lc_triple_is_side_name(entry->d_name) && !stores_only(scan))
+		lc_recover_triple(scan, dir, entry->d_name);
 	else if ((scan->opt->flags & COMMIT_RECOVER_TREE) && is_directory(dir, entry))
 		descend(scan, dir, entry->d_name);
 }
@@ -259,5 +262,6 @@ int commit_recover_scan(const char *path, const struct commit_recover_options *o
 		scan_registry(&scan, path);
 	if (totals)
 		add_totals(totals, &scan.totals);
+	free(scan.triples);
 	return scan.code;
 }

@@ -65,6 +65,8 @@ static const char *kind_name(enum commit_finding_kind kind)
 		return "file";
 	case COMMIT_FOUND_RANGE:
 		return "range";
+	case COMMIT_FOUND_TRIPLE:
+		return "triple";
 	}
 	return "unknown";
 }

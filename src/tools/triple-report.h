@@ -22,9 +22,9 @@ struct triple_tally {
 };
 
 /*
- * Writes what was found of one set on standard output: a line for each copy
- * that is not good, all with -v or for status; or an object for each copy and one for the
- * set. known: result is filled in. err is that of code.
+ * Writes what was found of one set on standard output: a line for each copy that
+ * is not good, for all with -v or of a status; or an object for each copy and one
+ * for the set. Counts it. err is that of code.
  */
 void triple_report_set(const struct triple_options *options, struct triple_tally *tally,
                        const char *const paths[COMMIT_TRIPLE_COPIES],

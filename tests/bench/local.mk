@@ -17,6 +17,8 @@ EXTRA_DIST += \
 	tests/bench/save \
 	tests/bench/statistics.awk \
 	tests/bench/summary.awk \
+	tests/bench/slow-flush.c \
+	tests/bench/triple \
 	tests/bench/txn \
 	tests/bench/txn-summary.awk
 

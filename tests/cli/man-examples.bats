@@ -23,6 +23,7 @@ setup()
 		"$ROOT"/etc/nginx "$ROOT"/var/lib/node_exporter "$ROOT"/srv/deep "$ROOT"/work
 	wrapper commit-save "$(command -v "${COMMIT_SAVE:-commit-save}" || :)"
 	wrapper commit-txn "$(command -v "${COMMIT_TXN_TOOL:-commit-txn}" || :)"
+	wrapper commit-triple "$(command -v "${COMMIT_TRIPLE:-commit-triple}" || :)"
 	wrapper commit-recover "$(command -v "${COMMIT_RECOVER:-commit-recover}" || :)"
 	stand_ins
 	export HOME=$ROOT/home PATH=$ROOT/bin:$PATH
@@ -140,7 +141,8 @@ needs_json()
 }
 
 @test "every example of the pages is tested here" {
-	for page in commit-range.1 commit-save.1 commit-txn.1 commit-journal.5 commit-log.5 commit-recover.8; do
+	for page in commit-range.1 commit-save.1 commit-triple.1 commit-txn.1 commit-journal.5 commit-log.5 \
+		commit-recover.8; do
 		for name in $("$EXTRACT" "$MAN_DIR/$page"); do
 			echo "$page $name"
 			grep -q "^@test \"$page: $name\"" "$HERE/man-examples.bats"
@@ -739,4 +741,21 @@ log_field()
 	example commit-recover.8 list
 	[ "$status" -eq 0 ]
 	[[ "$output" == *"open transaction $ROOT/srv/site/.commit/stage/$id:"* ]]
+}
+
+@test "commit-triple.1: triple" {
+	mkdir a b c
+	example commit-triple.1 triple
+	[ "$status" -eq 0 ]
+	[[ $output == *'state 1' ]]
+	same b/state 'state 1\n'
+	no_leftovers
+}
+
+@test "commit-triple.1: triple-night" {
+	mkdir a b c
+	echo x | commit-triple write -q a/s b/s c/s
+	example commit-triple.1 triple-night
+	[ "$status" -eq 0 ]
+	[ ! -e "done" ]
 }

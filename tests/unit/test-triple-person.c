@@ -78,6 +78,25 @@ static void a_crash_is_no_edit(void **state)
 	expect_copies("two");
 }
 
+/* And where a repair is cut short there: what stood before it is known by its time. */
+static void a_repair_cut_short_is_no_edit(void **state)
+{
+	struct timespec times[2] = {{0, UTIME_OMIT}, {0, 0}};
+
+	(void)state;
+	write_twice();
+	/* Of B nothing is left that says what it was, but for a time that is not newer. */
+	times[1].tv_sec = stat_of("b/f").st_mtim.tv_sec + 1;
+	triple_strike(1, HURT_BOTH);
+	assert_int_equal(utimensat(AT_FDCWD, "b/f", times, 0), 0);
+	fault("2:EIO:once:rename");
+	assert_int_equal(triple_repair(), COMMIT_EPENDING);
+	expect_fired();
+	fault(NULL);
+	triple_read("two");
+	expect_copies("two");
+}
+
 /* 60 */
 static void copies_that_die_together(void **state)
 {
@@ -276,6 +295,58 @@ static void what_was_found_is_not_obeyed_elsewhere(void **state)
 	expect_absent("c/.f.triple");
 }
 
+static struct commit_finding seen;
+static unsigned seen_count;
+
+static void see(void *context, const struct commit_finding *finding)
+{
+	(void)context;
+	seen = *finding;
+	seen_count++;
+}
+
+static int recover(unsigned flags)
+{
+	struct commit_recover_options opt;
+
+	seen_count = 0;
+	commit_recover_options_init(&opt);
+	opt.flags = COMMIT_RECOVER_TREE | flags;
+	opt.found = see;
+	return commit_recover_scan(".", &opt, NULL, &triple_err);
+}
+
+/* commit-recover takes sidecars for what they are, and finishes what it can. */
+static void recovery_knows_sets(void **state)
+{
+	(void)state;
+	write_twice();
+	assert_int_equal(recover(0), 0);
+	assert_int_equal(seen_count, 0);
+	triple_strike(1, HURT_CONTENT_BACK);
+	assert_int_equal(recover(COMMIT_RECOVER_DRY_RUN), 0);
+	assert_int_equal(seen_count, 1);
+	assert_int_equal(seen.kind, COMMIT_FOUND_TRIPLE);
+	assert_int_equal(seen.decision, COMMIT_DECIDE_ROLL_FORWARD);
+	assert_int_equal(seen.done, 0);
+	expect_file("b/f", "one");
+	assert_int_equal(recover(0), 0);
+	assert_int_equal(seen.done, 1);
+	expect_copies("two");
+	put("stranger.triple", "x");
+	put(".stranger.triple", "x");
+	assert_int_equal(recover(0), 0);
+	assert_int_equal(seen_count, 0);
+	/* A fork is a person's. */
+	assert_int_equal(triple_write("three"), 0);
+	assert_int_equal(triple_write("four"), 0);
+	triple_strike(0, HURT_BACK);
+	triple_strike(1, HURT_BACK);
+	assert_int_equal(recover(0), COMMIT_ECONFLICT);
+	assert_int_equal(seen.decision, COMMIT_DECIDE_CONFLICT);
+	expect_file("c/f", "four");
+}
+
 static void options_are_checked(void **state)
 {
 	(void)state;
@@ -303,6 +374,7 @@ int main(void)
 	        EVERY(an_edit_is_asked_about),
 	        EVERY(a_touched_copy_is_no_edit),
 	        EVERY(a_crash_is_no_edit),
+	        EVERY(a_repair_cut_short_is_no_edit),
 	        EVERY(copies_that_die_together),
 	        EVERY(one_file_twice_is_refused),
 	        EVERY(the_order_is_part_of_the_set),
@@ -314,6 +386,7 @@ int main(void)
 	        EVERY(raw_without_majority),
 	        EVERY(sidecars_are_found),
 	        EVERY(what_was_found_is_not_obeyed_elsewhere),
+	        EVERY(recovery_knows_sets),
 	        EVERY(options_are_checked),
 	};
 

@@ -182,7 +182,7 @@ static void die_everywhere(const struct way *way)
 {
 	struct death death = {.way = way};
 	struct commit_recover_options opt;
-	int n, status = 128 + SIGKILL;
+	int n, rc, status = 128 + SIGKILL;
 
 	commit_recover_options_init(&opt);
 	opt.flags = COMMIT_RECOVER_TREE;
@@ -190,8 +190,13 @@ static void die_everywhere(const struct way *way)
 		prepare(way);
 		snprintf(death.spec, sizeof death.spec, "%d:kill", n);
 		status = in_child(die_there, &death);
-		/* What was staged is recognised as ours, and nothing else is touched. */
-		assert_int_equal(commit_recover_scan(".", &opt, NULL, NULL), 0);
+		/*
+		 * What was staged is recognised as ours. A copy without a whole sidecar
+		 * is not written for the asking of the others.
+		 */
+		rc = commit_recover_scan(".", &opt, NULL, NULL);
+		assert_true(rc == 0 || (rc == COMMIT_EPENDING &&
+		                        (way->c == HURT_SIDECAR || way->c == HURT_BOTH)));
 		assert_int_equal(triple_sweep(), 0);
 		check_content(way, status == 0 ? 0 : COMMIT_EPENDING, "killed", n);
 		write_again(way, "killed", n);

@@ -1,0 +1,310 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: ISC
+#
+# The command line of commit-triple: forms, what is refused with 2, exit
+# statuses, messages, JSON, and the pitfalls 54 to 65 as a user meets them.
+
+load options-helper
+
+# shellcheck disable=SC2154 # OUT and ERR are set by scratch
+
+setup() {
+	scratch
+	mkdir a b c
+}
+
+teardown() { sweep; }
+
+readonly set="a/s b/s c/s"
+
+# triple STATUS COMMAND [OPTION]...: on the set, without warnings of one file system
+triple() {
+	local wanted=$1 command=$2
+	shift 2
+	# shellcheck disable=SC2086 # the three names
+	gives "$wanted" commit-triple "$command" -q $set "$@"
+}
+
+# put TEXT: a write of one line
+put() { printf '%s\n' "$1" | triple 0 write; }
+
+# rots FILE: its first byte, its time stays
+rots() {
+	local stamp
+	stamp=$(stat -c %y "$1")
+	printf '#' | dd of="$1" conv=notrunc status=none
+	touch -d "$stamp" "$1"
+}
+
+# all TEXT: each copy holds that line
+all() {
+	local copy
+	for copy in $set; do holds "$copy" "$1\n"; done
+}
+
+@test "three forms of a write, and a read" {
+	put one
+	triple 0 read
+	[ "$(cat "$OUT")" = one ]
+	echo two >src
+	triple 0 write --from=src
+	all two
+	triple 0 write -- echo three
+	all three
+	triple 4 write -- sh -c 'echo four; exit 3'
+	all three
+	triple 0 write --ok=3 -- sh -c 'echo four; exit 3'
+	all four
+	triple 0 read --to=there
+	holds there 'four\n'
+}
+
+@test "usage errors are 2, say why, and touch nothing" {
+	local words
+	while read -r words; do
+		# shellcheck disable=SC2086 # words of a command line
+		gives 2 commit-triple $words </dev/null
+		[ -s "$ERR" ]
+	done <<-'END'
+
+		write
+		write a/s b/s
+		write a/s b/s c/s d/s
+		write a/s b/s -
+		mangle a/s b/s c/s
+		write --from=x a/s b/s c/s -- echo y
+		read --from=x a/s b/s c/s
+		read a/s b/s c/s -- echo
+		check --to=x a/s b/s c/s
+		check -r
+		check -r --raw .
+		check -r --list=x .
+		check --resume=x a/s b/s c/s
+		check -0 a/s b/s c/s
+		write --min-copies=4 a/s b/s c/s
+		write --min-copies=0 a/s b/s c/s
+		write --block-size=5000 a/s b/s c/s
+		write --block-size=2K a/s b/s c/s
+		check --bwlimit=fast a/s b/s c/s
+		write a/s a/s c/s --from=/dev/null --allow-empty
+	END
+	[ -z "$(find a b c -type f)" ]
+}
+
+@test "empty input is refused, unless it is meant" {
+	put one
+	triple 4 write </dev/null
+	says --allow-empty
+	all one
+	triple 0 write --allow-empty </dev/null
+	[ ! -s b/s ]
+	triple 0 read
+	[ ! -s "$OUT" ]
+}
+
+@test "check says what is wrong and changes nothing; repair mends; 0 with --repaired-ok" {
+	put one
+	triple 0 check
+	[ ! -s "$OUT" ]
+	rots b/s
+	triple 10 check
+	grep -q '^B b/s damaged.*1 blocks bad' "$OUT"
+	holds b/s '#ne\n'
+	triple 0 check --repaired-ok
+	triple 10 repair
+	grep -q '^B b/s damaged.*repaired' "$OUT"
+	all one
+	triple 0 check
+	rm c/s
+	triple 10 check
+	grep -q '^C c/s missing' "$OUT"
+	triple 0 repair --repaired-ok
+	all one
+}
+
+@test "a dry run of write and repair" {
+	put one
+	echo two | triple 0 write -n
+	all one
+	rots a/s
+	triple 10 repair -n
+	holds a/s '#ne\n'
+	clean
+}
+
+@test "copies on one file system are said, and refused with --strict (60)" {
+	# shellcheck disable=SC2086 # the three names
+	echo one | gives 0 commit-triple write $set
+	says 'same file system'
+	# shellcheck disable=SC2086 # the three names
+	echo two | gives 4 commit-triple write --strict $set
+	all one
+}
+
+@test "54: rot in C and a torn A: raw is wrong, the default is not" {
+	local stamp
+	put one
+	stamp=$(stat -c %y a/s)
+	echo torn >a/s
+	touch -d "$stamp" a/s
+	rots c/s
+	triple 0 read
+	[ "$(cat "$OUT")" = one ]
+	all one
+	mkdir raw
+	printf 'torn\n' >raw/a
+	printf 'one\n' >raw/b
+	printf '#ne\n' >raw/c
+	gives 0 commit-triple read -q --raw raw/a raw/b raw/c
+	[ "$(cat "$OUT")" = torn ]
+}
+
+@test "56: losers are rewritten before the answer" {
+	put one
+	cp -p a/s a/.s.triple .
+	put two
+	cp -p s .s.triple b/
+	triple 0 read
+	[ "$(cat "$OUT")" = two ]
+	all two
+}
+
+@test "62: an edit by hand is asked about, and both ways out work" {
+	put one
+	echo edited >b/s
+	touch -d '+1 hour' b/s
+	triple 11 check
+	grep -q '^B b/s edited' "$OUT"
+	triple 11 read
+	triple 11 repair
+	echo two | triple 11 write
+	holds b/s 'edited\n'
+	triple 0 write --force --from=b/s
+	all edited
+	echo again >b/s
+	touch -d '+2 hours' b/s
+	rm b/s
+	triple 10 repair
+	all edited
+}
+
+@test "63: a writer that finds the set locked says so" {
+	put one
+	echo two | gives 5 flock b sh -c 'commit-triple write -q --wait=0 a/s b/s c/s'
+	all one
+	clean
+}
+
+@test "64: a missing directory, a read-only one, a full one" {
+	put one
+	mv b b.gone
+	triple 0 read
+	[ "$(cat "$OUT")" = one ]
+	triple 1 check
+	echo two | triple 1 write
+	says --min-copies=2
+	echo two | triple 0 write --min-copies=2
+	mv b.gone b
+	triple 0 read
+	[ "$(cat "$OUT")" = two ]
+	all two
+}
+
+@test "65: a copy from a backup does not win" {
+	put one
+	mkdir backup
+	cp -p a/s a/.s.triple backup
+	put two
+	cp -p backup/s backup/.s.triple a/
+	triple 10 check
+	grep -q '^A a/s stale' "$OUT"
+	triple 0 read
+	[ "$(cat "$OUT")" = two ]
+}
+
+@test "nothing valid: refused, and what --raw would take" {
+	put one
+	rots a/s
+	rots b/s
+	rots c/s
+	triple 11 read
+	says --raw
+	triple 0 read --raw
+}
+
+@test "the raw rule on bare files" {
+	echo one | triple 0 write --raw
+	all one
+	[ ! -e a/.s.triple ]
+	echo rot >c/s
+	triple 10 check --raw
+	triple 10 repair --raw
+	all one
+}
+
+@test "--json: an object for each copy and one for the set" {
+	[ -n "$LC_JSON" ] || skip "no JSON in this build"
+	echo one | triple 0 write --json
+	[ "$(wc -l <"$OUT")" = 4 ]
+	grep -q '"command":"write".*"generation":1.*"good":3' "$OUT"
+	rots b/s
+	triple 10 check --json
+	grep -q '"copy":"B".*"state":"damaged".*"bad_blocks":1' "$OUT"
+	triple 0 read --json --to=there
+	triple 2 read --json
+}
+
+@test "many sets: -r, --list, --resume, --prom" {
+	local i
+	for i in 1 2 3; do
+		echo "$i" | gives 0 commit-triple write -q "a/$i" "b/$i" "c/$i"
+	done
+	gives 0 commit-triple check -v -q -r a
+	[ "$(grep -c good "$OUT")" = 9 ]
+	rots b/2
+	gives 10 commit-triple check -q -r . --prom=metrics
+	grep -q 'commit_triple_sets 3' metrics
+	grep -q 'copies{state="damaged"} 1' metrics
+	printf '%s\n' a/1 b/1 c/1 a/2 b/2 c/2 >list
+	gives 10 commit-triple check -q --list=list
+	printf '%s\0' a/1 b/1 c/1 | gives 0 commit-triple check -q -0 --list=-
+	printf '%s\n' a/1 b/1 | gives 1 commit-triple check -q --list=-
+	says 'ends within a set'
+	gives 10 commit-triple repair -q -r c
+	gives 0 commit-triple check -q -r .
+	# What is noted as done is not looked at again; the note goes when all is done.
+	rots b/3
+	commit-triple check -q -r . --json | sed -n 's/.*"set":"\([0-9a-f]*\)".*/\1/p' >noted
+	gives 0 commit-triple check -q -r . --resume=noted
+	[ ! -e noted ]
+	gives 10 commit-triple check -q -r . --resume=noted
+	[ ! -e noted ]
+}
+
+@test "a sidecar of somebody else is not obeyed by repair -r" {
+	[ "$(id -u)" = 0 ] || skip "not root"
+	put one
+	rots b/s
+	chown 1000 a/.s.triple b/.s.triple c/.s.triple
+	gives 4 commit-triple repair -q -r .
+	holds b/s '#ne\n'
+}
+
+@test "--bwlimit holds back, and a signal ends it" {
+	dd if=/dev/zero bs=64k count=4 status=none | triple 0 write
+	gives 124 timeout -s INT 1 sh -c 'commit-triple check -q --bwlimit=1K a/s b/s c/s'
+}
+
+@test "commit-recover takes sidecars for what they are" {
+	put one
+	cp -p b/s .
+	put two
+	gives 0 commit-recover -r .
+	[ ! -s "$OUT" ]
+	cp s b/s
+	touch -r s b/s
+	gives 0 commit-recover -r -n .
+	grep -q '^roll-forward triple' "$OUT"
+	gives 10 commit-recover -r .
+	all two
+}
