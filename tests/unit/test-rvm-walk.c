@@ -161,6 +161,50 @@ static void each_call_fails_or_is_the_last(void **state)
 	walk("ENOSPC:forever");
 }
 
+/* The batch of a transaction that is too large for one record, written by half. */
+static int die_in_a_batch(void *context)
+{
+	struct commit_rvm *rvm;
+	struct commit_rvm_xact *x;
+	void *memory;
+
+	(void)context;
+	CHECK(commit_rvm_create_log("log", NULL, NULL) == 0);
+	CHECK(commit_rvm_initialize("log", NULL, &rvm, NULL) == 0);
+	CHECK(commit_rvm_map(rvm, "data", 0, (size_t)8 << 20, NULL, COMMIT_RVM_CREATE, &memory,
+	                     NULL) == 0);
+	CHECK(commit_rvm_begin_xact(rvm, COMMIT_RVM_NO_RESTORE, &x, NULL) == 0);
+	CHECK(commit_rvm_set_range(x, memory, 1, NULL) == 0);
+	*(char *)memory = 1;
+	CHECK(commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, NULL) == 0);
+	CHECK(commit_rvm_begin_xact(rvm, COMMIT_RVM_NO_RESTORE, &x, NULL) == 0);
+	CHECK(commit_rvm_set_range(x, memory, (size_t)5 << 20, NULL) == 0);
+	memset(memory, 2, (size_t)5 << 20);
+	/* the header of a segment, half of the batch, the rest */
+	fault("2:short:pwrite,3:kill:pwrite");
+	commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, NULL);
+	return 0;
+}
+
+static void half_a_transaction_is_none(void **state)
+{
+	struct commit_rvm *rvm;
+	struct commit_error why;
+	char *memory;
+	void *at;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(in_child(die_in_a_batch, NULL), 128 + SIGKILL);
+	assert_int_equal(commit_rvm_initialize("log", NULL, &rvm, &why), 0);
+	assert_int_equal(commit_rvm_map(rvm, "data", 0, (size_t)8 << 20, NULL, 0, &at, &why), 0);
+	memory = at;
+	assert_int_equal(memory[0], 1);
+	for (i = 1; i < (size_t)5 << 20; i++)
+		assert_int_equal(memory[i], 0);
+	assert_int_equal(commit_rvm_terminate(rvm, &why), 0);
+}
+
 static int begin_walk(void **state)
 {
 	(void)state;
@@ -171,6 +215,7 @@ static int begin_walk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        EVERY(half_a_transaction_is_none),
 	        ON_TMPFS(each_call_fails_or_is_the_last),
 	};
 

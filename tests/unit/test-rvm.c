@@ -327,46 +327,6 @@ static int die_with_a_queue(void *context)
 	return 0;
 }
 
-/* The batch of a transaction that is too large for one record, written by half. */
-static int die_in_a_batch(void *context)
-{
-	struct commit_rvm *rvm;
-	struct commit_rvm_xact *x;
-	void *memory;
-
-	(void)context;
-	CHECK(commit_rvm_create_log("log", NULL, NULL) == 0);
-	CHECK(commit_rvm_initialize("log", NULL, &rvm, NULL) == 0);
-	CHECK(commit_rvm_map(rvm, "data", 0, 8 * MIB, NULL, COMMIT_RVM_CREATE, &memory, NULL) == 0);
-	CHECK(commit_rvm_begin_xact(rvm, COMMIT_RVM_NO_RESTORE, &x, NULL) == 0);
-	CHECK(commit_rvm_set_range(x, memory, 1, NULL) == 0);
-	*(char *)memory = 1;
-	CHECK(commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, NULL) == 0);
-	CHECK(commit_rvm_begin_xact(rvm, COMMIT_RVM_NO_RESTORE, &x, NULL) == 0);
-	CHECK(commit_rvm_set_range(x, memory, 5 * MIB, NULL) == 0);
-	memset(memory, 2, 5 * MIB);
-	/* the header of a segment, half of the batch, the rest */
-	fault("2:short:pwrite,3:kill:pwrite");
-	commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, NULL);
-	return 0;
-}
-
-static void half_a_transaction_is_none(void **state)
-{
-	struct commit_rvm *rvm;
-	char *memory;
-	size_t i;
-
-	(void)state;
-	assert_int_equal(in_child(die_in_a_batch, NULL), 128 + SIGKILL);
-	rvm = begin(NULL);
-	memory = map(rvm, "data", 8 * MIB);
-	assert_int_equal(memory[0], 1);
-	for (i = 1; i < 5 * MIB; i++)
-		assert_int_equal(memory[i], 0);
-	finish(rvm);
-}
-
 /* What no killed process can show: the record is flushed before the call returns. */
 static void a_flushed_commit_is_flushed(void **state)
 {
@@ -505,7 +465,6 @@ int main(void)
 	        EVERY(a_transaction_larger_than_the_log),
 	        EVERY(a_log_that_is_full_is_truncated),
 	        EVERY(debit_credit_is_small_in_the_log),
-	        EVERY(half_a_transaction_is_none),
 	        EVERY(a_flushed_commit_is_flushed),
 	        EVERY(flush_takes_the_queue_along_in_order),
 	        EVERY(the_queue_is_bounded_in_time),
