@@ -261,8 +261,7 @@ COMMIT_API int commit_store_list(struct commit_store *store,
  * any more: some thousands. Those that are not published to the end come last.
  */
 COMMIT_API int commit_store_history(struct commit_store *store,
-                                    int (*found)(void *context,
-                                                 const struct commit_txn_info *info),
+                                    int (*found)(void *context, const struct commit_txn_info *info),
                                     void *context, struct commit_error *err);
 
 /*

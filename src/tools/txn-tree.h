@@ -14,7 +14,8 @@
 /* A file, a link, or an empty directory, with its owner, attributes and mode. */
 int txn_tree_copy_one(int from_dir, const char *from, int to_dir, const char *to);
 
-/* The same with all that is below a directory, but for names in it that are ".commit" or a stage's. */
+/* The same with all that is below a directory, but for names in it that are ".commit" or a stage's.
+ */
 int txn_tree_copy(int from_dir, const char *from, int to_dir, const char *to);
 
 /* Removes it with all that is below; no error if there is nothing. */
