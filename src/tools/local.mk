@@ -18,6 +18,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/cli.c src/tools/cli.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/jsonl.c src/tools/jsonl.h \
+	src/tools/metrics.c src/tools/metrics.h \
 	src/tools/parse.c src/tools/parse.h \
 	src/tools/range-log.c src/tools/range-log.h \
 	src/tools/range-options.c src/tools/range-options.h \

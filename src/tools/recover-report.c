@@ -5,7 +5,7 @@
 
 #include "cli.h"
 #include "jsonl.h"
-#include "signals.h"
+#include "metrics.h"
 
 #include <inttypes.h>
 #include <pwd.h>
@@ -250,34 +250,25 @@ void recover_report_run(const struct recover_options *options, const struct reco
 	jsonl_print(line);
 }
 
+static void print_metrics(FILE *stream, const void *context)
+{
+	const struct recover_tally *tally = context;
+
+	fputs("# HELP commit_recover_findings What interrupted saves left, by decision.\n"
+	      "# TYPE commit_recover_findings gauge\n",
+	      stream);
+	for (int i = 0; i < RECOVER_DECISIONS; i++)
+		fprintf(stream, "commit_recover_findings{decision=\"%s\"} %" PRIu64 "\n",
+		        decision_names[i], tally->decisions[i]);
+	fprintf(stream,
+	        "# HELP commit_recover_last_run_timestamp_seconds When this was counted.\n"
+	        "# TYPE commit_recover_last_run_timestamp_seconds gauge\n"
+	        "commit_recover_last_run_timestamp_seconds %jd\n",
+	        (intmax_t)time(NULL));
+}
+
 int recover_write_metrics(const struct recover_options *options, const struct recover_tally *tally,
                           struct commit_error *err)
 {
-	struct commit_save_options save;
-	char *text = NULL;
-	size_t length = 0;
-	FILE *stream = open_memstream(&text, &length);
-	int rc;
-
-	commit_save_options_init(&save);
-	save.cancel_fd = signals_cancel_fd();
-	if (stream != NULL) {
-		fputs("# HELP commit_recover_findings What interrupted saves left, by decision.\n"
-		      "# TYPE commit_recover_findings gauge\n",
-		      stream);
-		for (int i = 0; i < RECOVER_DECISIONS; i++)
-			fprintf(stream, "commit_recover_findings{decision=\"%s\"} %" PRIu64 "\n",
-			        decision_names[i], tally->decisions[i]);
-		fprintf(stream,
-		        "# HELP commit_recover_last_run_timestamp_seconds When this was counted.\n"
-		        "# TYPE commit_recover_last_run_timestamp_seconds gauge\n"
-		        "commit_recover_last_run_timestamp_seconds %jd\n",
-		        (intmax_t)time(NULL));
-	}
-	if (stream == NULL || fclose(stream) != 0)
-		rc = cli_fail(err, COMMIT_EFAILED, 0, "write", options->prom, "out of memory");
-	else
-		rc = commit_save_bytes(options->prom, text, length, &save, NULL, err);
-	free(text);
-	return rc;
+	return metrics_write(options->prom, print_metrics, tally, err);
 }

@@ -5,8 +5,8 @@
 
 #include "cli.h"
 #include "jsonl.h"
+#include "metrics.h"
 #include "recover-report.h"
-#include "signals.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -164,8 +164,10 @@ void triple_report_run(const struct triple_options *options, const struct triple
 	jsonl_print(line);
 }
 
-static void print_metrics(FILE *stream, const struct triple_tally *tally)
+static void print_metrics(FILE *stream, const void *context)
 {
+	const struct triple_tally *tally = context;
+
 	fputs("# HELP commit_triple_copies Copies, by what they were found to be.\n"
 	      "# TYPE commit_triple_copies gauge\n",
 	      stream);
@@ -191,22 +193,7 @@ static void print_metrics(FILE *stream, const struct triple_tally *tally)
 int triple_write_metrics(const struct triple_options *options, const struct triple_tally *tally,
                          struct commit_error *err)
 {
-	struct commit_save_options save;
-	char *text = NULL;
-	size_t length = 0;
-	FILE *stream = open_memstream(&text, &length);
-	int rc;
-
-	commit_save_options_init(&save);
-	save.cancel_fd = signals_cancel_fd();
-	if (stream != NULL)
-		print_metrics(stream, tally);
-	if (stream == NULL || fclose(stream) != 0)
-		rc = cli_fail(err, COMMIT_EFAILED, 0, "write", options->prom, "out of memory");
-	else
-		rc = commit_save_bytes(options->prom, text, length, &save, NULL, err);
-	free(text);
-	return rc;
+	return metrics_write(options->prom, print_metrics, tally, err);
 }
 
 /* --- progress --- */
