@@ -246,7 +246,7 @@ static int append_queue(struct commit_rvm *rvm, uint64_t *end)
 int lc_rvm_append(struct commit_rvm *rvm, const struct lc_rvm_batch *batch, int may_wait,
                   uint64_t *end)
 {
-	const uint64_t slack = 2 * 4096;
+	const uint64_t slack = 8192;
 	uint64_t bytes = batch ? batch->bytes : 0;
 	int rc;
 

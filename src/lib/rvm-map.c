@@ -123,8 +123,11 @@ static int find_segment(struct commit_rvm *rvm, const char *path, unsigned flags
 	struct lc_rvm_segment *fresh = calloc(1, sizeof *fresh);
 	int rc;
 
-	if (!fresh)
-		return lc_rvm_fail(rvm, COMMIT_EFAILED, -ENOMEM, "map", path, NULL, err);
+	*segment = NULL;
+	if (!fresh) {
+		lc_rvm_fail(rvm, COMMIT_EFAILED, -ENOMEM, "map", path, NULL, err);
+		return COMMIT_EFAILED;
+	}
 	fresh->fd = -1;
 	rc = open_segment(fresh, path, flags, err);
 	*segment = rc ? NULL : known(rvm, fresh);
@@ -134,8 +137,9 @@ static int find_segment(struct commit_rvm *rvm, const char *path, unsigned flags
 	}
 	if (lc_sys_lock(fresh->fd) == -EWOULDBLOCK) {
 		free_segment(fresh);
-		return lc_rvm_fail(rvm, COMMIT_EBUSY, -EWOULDBLOCK, "map", path,
-		                   "another process uses the segment", err);
+		lc_rvm_fail(rvm, COMMIT_EBUSY, -EWOULDBLOCK, "map", path,
+		            "another process uses the segment", err);
+		return COMMIT_EBUSY;
 	}
 	fresh->number = ++rvm->last_number;
 	fresh->next = rvm->segments;
@@ -199,7 +203,7 @@ static int map_region(struct commit_rvm *rvm, struct lc_rvm_segment *segment,
 static int map_locked(struct commit_rvm *rvm, const char *path, const struct lc_rvm_region *want,
                       unsigned flags, void **memory, struct commit_error *err)
 {
-	struct lc_rvm_segment *segment;
+	struct lc_rvm_segment *segment = NULL;
 	int rc = find_segment(rvm, path, flags, &segment, err);
 
 	if (rc)

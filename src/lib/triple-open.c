@@ -59,8 +59,10 @@ int commit_triple_open(struct commit_triple **triple, const char *const paths[LC
 	struct commit_triple *w = calloc(1, sizeof *w);
 	int rc;
 
-	if (!w)
-		return lc_error_set(err, COMMIT_EFAILED, ENOMEM, "open", paths[0], NULL);
+	if (!w) {
+		lc_error_set(err, COMMIT_EFAILED, ENOMEM, "open", paths[0], NULL);
+		return COMMIT_EFAILED;
+	}
 	rc = begin(w, paths, opt, err);
 	if (rc)
 		commit_triple_close(w);

@@ -40,20 +40,27 @@ static unsigned taking_part(const struct commit_triple *w)
 	return count;
 }
 
+/* The first that failed; one has, if not all take part. */
+static const struct lc_fresh *first_failed(const struct commit_triple *w)
+{
+	unsigned i = 0;
+
+	while (i + 1 < LC_TRIPLE_MAX && !w->fresh[i].failed)
+		i++;
+	return &w->fresh[i];
+}
+
 int lc_triple_check_enough(const struct commit_triple *w, struct commit_error *err)
 {
-	unsigned i, have = taking_part(w);
+	const struct lc_fresh *failed = first_failed(w);
+	unsigned have = taking_part(w);
 
 	if (have >= wanted(w))
 		return 0;
-	for (i = 0; i < LC_TRIPLE_MAX; i++)
-		if (w->fresh[i].failed)
-			break;
 	return lc_error_format(
-	        err, COMMIT_EFAILED, w->fresh[i].failed, w->fresh[i].failed_at,
-	        w->fresh[i].copy->given,
+	        err, COMMIT_EFAILED, failed->failed, failed->failed_at, failed->copy->given,
 	        "%s; %u of 3 copies are left, and %u are wanted%s; nothing was changed",
-	        strerror(w->fresh[i].failed), have, wanted(w),
+	        strerror(failed->failed), have, wanted(w),
 	        have == 2 ? " (--min-copies=2 writes those)" : "");
 }
 

@@ -175,8 +175,14 @@ int lc_txn_stage_directory(struct commit_txn *txn, size_t at, const char *path, 
 int lc_txn_own_link(const struct commit_txn *txn, size_t at, int dir, const char *name, uid_t uid,
                     gid_t gid)
 {
-	int rc = lc_sys_lchown(dir, name, uid, gid);
+	struct stat st;
+	int rc = lc_sys_lstat(dir, name, &st);
 
+	/* What is right already needs no flush of everything. */
+	if (rc ||
+	    ((uid == (uid_t)-1 || uid == st.st_uid) && (gid == (gid_t)-1 || gid == st.st_gid)))
+		return rc;
+	rc = lc_sys_lchown(dir, name, uid, gid);
 	return rc || !lc_txn_needs_flush(txn, at) ? rc : lc_sys_syncfs(dir);
 }
 

@@ -33,7 +33,7 @@ static int read_more(struct input *input, struct commit_error *err)
 	ssize_t got;
 	int rc;
 
-	if (input->start > 0) {
+	if (input->bytes != NULL && input->start > 0) {
 		memmove(input->bytes, input->bytes + input->start, input->end - input->start);
 		input->end -= input->start;
 		input->start = 0;

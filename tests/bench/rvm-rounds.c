@@ -60,7 +60,7 @@ static double now(void)
 
 static void floor_write(const struct worker *w, unsigned char *block)
 {
-	size_t slot = w->number * FLOOR_BLOCKS + w->commits % FLOOR_BLOCKS;
+	size_t slot = (size_t)w->number * FLOOR_BLOCKS + w->commits % FLOOR_BLOCKS;
 
 	block[0]++;
 	if (pwrite(floor_fd, block, BLOCK, (off_t)(slot * BLOCK)) != BLOCK)

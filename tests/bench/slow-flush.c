@@ -42,10 +42,10 @@ int fsync(int fd)
 	return next(fd);
 }
 
-int fdatasync(int fd)
+int fdatasync(int fildes)
 {
 	int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
 
-	take_time(fd);
-	return next(fd);
+	take_time(fildes);
+	return next(fildes);
 }

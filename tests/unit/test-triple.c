@@ -213,9 +213,9 @@ static void blocks_come_from_everywhere(void **state)
 	fill(big, sizeof big, 2);
 	assert_int_equal(triple_write_bytes(big, sizeof big), 0);
 	flip("a/f", 0);
-	flip("b/f", 3 * TRIPLE_BLOCK + 5);
+	flip("b/f", (off_t)3 * TRIPLE_BLOCK + 5);
 	flip("c/f", BIG - 1);
-	flip("a/f", 7 * TRIPLE_BLOCK);
+	flip("a/f", (off_t)7 * TRIPLE_BLOCK);
 	assert_int_equal(triple_check(), 0);
 	assert_int_equal(triple_result.good, 0);
 	assert_int_equal(triple_result.copies[0].bad_blocks, 2);
@@ -236,7 +236,7 @@ static void a_block_that_is_bad_everywhere(void **state)
 	fill(big, sizeof big, 2);
 	assert_int_equal(triple_write_bytes(big, sizeof big), 0);
 	for (i = 0; i < 3; i++)
-		flip(triple_paths[i], 5 * TRIPLE_BLOCK + (off_t)i);
+		flip(triple_paths[i], (off_t)5 * TRIPLE_BLOCK + (off_t)i);
 	expect_error(triple_get(), &triple_err, COMMIT_ECONFLICT, EBADMSG);
 	assert_non_null(strstr(triple_err.text, "--raw would take copy A"));
 	assert_int_equal(triple_result.raw_choice, 0);
