@@ -174,8 +174,11 @@ static void group(unsigned count)
 	}
 	print_message("%u threads, %u commits, %u flushes of the log\n", count, count * COMMITS,
 	              flushes);
-	/* one leads, the others ride along */
-	assert_true(flushes < count * COMMITS / 2);
+	/*
+	 * One leads, the others ride along: about three flushes for eight commits,
+	 * since whoever wakes first after a flush leads alone. On a busy machine more.
+	 */
+	assert_true(flushes < count * COMMITS / 4 * 3);
 	expect_all(&options, dirfd, workers, count, 1);
 	close(dirfd);
 }
