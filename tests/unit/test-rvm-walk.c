@@ -48,11 +48,11 @@ static int commit_one(struct commit_rvm *rvm, unsigned char *memory, unsigned n)
 	if (rc)
 		return rc;
 	rc = commit_rvm_set_range(x, memory, 1, NULL);
-	rc = rc ? rc : commit_rvm_set_range(x, memory + n * 300, 300, NULL);
+	rc = rc ? rc : commit_rvm_set_range(x, memory + (size_t)n * 300, 300, NULL);
 	if (!rc) {
 		told->tried = n;
 		memory[0] = (unsigned char)n;
-		memset(memory + n * 300, (int)n, 300);
+		memset(memory + (size_t)n * 300, (int)n, 300);
 		rc = commit_rvm_end_xact(x, flush ? COMMIT_RVM_FLUSH : COMMIT_RVM_NO_FLUSH, NULL);
 		if (!rc && flush)
 			told->durable = n;
@@ -99,15 +99,17 @@ static void expect_a_prefix(const char *fault)
 	struct commit_rvm *rvm;
 	unsigned char *memory;
 	unsigned last, i, want;
-	void *at;
+	void *at = NULL;
 	int rc = commit_rvm_initialize("log", NULL, &rvm, &why);
 
 	if (rc == COMMIT_EFAILED && why.errnum == ENOENT && told->tried == 0)
 		return;
 	if (!rc)
 		rc = commit_rvm_map(rvm, "data", 0, PAGE, NULL, COMMIT_RVM_CREATE, &at, &why);
-	if (rc)
+	if (rc || !at) {
 		fail_msg("%s: %d %s %s", fault, rc, why.operation, why.text);
+		return;
+	}
 	memory = at;
 	last = memory[0];
 	if (last < told->durable || last > told->tried)

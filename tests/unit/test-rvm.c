@@ -441,7 +441,7 @@ static void damage_in_the_log(void **state)
 		}
 		{
 			char *memory = map(rvm, "data", PAGE);
-			int i, last = memory[0];
+			int i, last = (unsigned char)memory[0];
 
 			assert_in_range(last, 0, 6);
 			for (i = 1; i <= 10; i++)

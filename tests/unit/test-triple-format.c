@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define BLOCKS 5
-#define TABLE (BLOCKS * LC_TRIPLE_DIGEST)
+#define TABLE ((size_t)BLOCKS * LC_TRIPLE_DIGEST)
 
 static unsigned char tables[2][TABLE];
 static unsigned char buffer[4096];
