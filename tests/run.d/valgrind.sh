@@ -18,9 +18,9 @@ stage_valgrind() {
 	# its children would take memcheck's status for their own
 	# shellcheck disable=SC2016 # for make
 	check valgrind "$run_dir/check" \
-		TESTS='$(filter-out tests/unit/test-log-device tests/unit/test-log-walk tests/unit/test-log-damage tests/unit/test-txn-content tests/unit/test-txn-hostile tests/unit/test-txn-chain,$(unit_programs))'
+		TESTS='$(filter-out tests/unit/test-log-device tests/unit/test-log-walk tests/unit/test-log-damage tests/unit/test-txn-content tests/unit/test-txn-hostile tests/unit/test-txn-chain tests/unit/test-triple-walk tests/unit/test-triple-states tests/unit/test-range-walk tests/unit/test-rvm-walk,$(unit_programs))'
 	skip valgrind 'tests/unit/test-log-device' 'it judges children by their status, which memcheck changes'
-	skip valgrind 'tests/unit/test-log-{walk,damage}' 'every call and every byte in turn; they run with the sanitizers'
+	skip valgrind 'tests/unit/test-{log,range,rvm,triple}-walk, test-log-damage, test-triple-states' 'every call and every byte in turn; they run with the sanitizers'
 	skip valgrind 'tests/unit/test-txn-{content,hostile,chain}' 'thousands of processes; they run with the sanitizers'
 	unset LC_UNIT_WRAP
 	valgrind_tools
@@ -102,5 +102,12 @@ valgrind_tools() {
 	tool 0 commit-txn log -C root
 	tool 0 commit-txn list -C root
 	tool 0 commit-recover --check root
+	mkdir a b c && echo one | tool 0 commit-triple write -q a/s b/s c/s
+	tool 0 commit-triple read -q a/s b/s c/s
+	echo rot >b/s
+	tool 11 commit-triple check -q a/s b/s c/s
+	printf new | tool 0 commit-range write --at=10 big
+	printf 'hex 0 6162\n' | tool 0 commit-range apply --undo big
+	tool 0 commit-range log big
 	cd "$run_dir" || return
 }
