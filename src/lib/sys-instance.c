@@ -15,13 +15,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* A kernel number that libc headers of some systems lack; part of its ABI. */
-struct fs_uuid {
-	uint8_t length;
-	uint8_t uuid[16];
-};
-#define GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
-
 /* "sda1" for the device of the file system, as the kernel names it. */
 static int device_name(dev_t device, char name[NAME_MAX + 1])
 {
@@ -41,11 +34,11 @@ static int device_name(dev_t device, char name[NAME_MAX + 1])
 
 static int uuid_name(int fd, char name[NAME_MAX + 1])
 {
-	struct fs_uuid found = {0};
-	const uint8_t *u = found.uuid;
+	uint8_t u[16];
+	int rc = lc_sys_uuid(fd, u);
 
-	if (ioctl(fd, GET_FS_UUID, &found) != 0)
-		return -errno;
+	if (rc)
+		return rc;
 	snprintf(name, NAME_MAX + 1,
 	         "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
 	         u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],

@@ -16,19 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-/* A kernel number that libc headers of some systems lack; part of its ABI. */
-struct fs_uuid {
-	uint8_t length;
-	uint8_t uuid[16];
-};
-#define GET_FS_UUID _IOR(0x15, 0, struct fs_uuid)
-
-/* File systems whose f_fsid is made of their UUID: ext2 to ext4, btrfs. */
-static const long uuid_in_fsid[] = {0xef53, 0x9123683e};
 
 static int force_one(int fd)
 {
@@ -112,26 +101,6 @@ int lc_sys_drop_cache(int fd)
 	if (flags < 0 || fcntl(fd, F_SETFL, flags & ~O_DIRECT) < 0)
 		return -errno;
 	return -posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-}
-
-int lc_sys_fs_uuid(int fd, uint64_t *id)
-{
-	struct fs_uuid uuid = {0};
-	struct statfs fs;
-	int rc = lc_fault("statfs");
-	size_t i;
-
-	if (rc)
-		return rc;
-	*id = 0;
-	if (ioctl(fd, GET_FS_UUID, &uuid) == 0)
-		memcpy(id, uuid.uuid, sizeof *id);
-	if (*id || fstatfs(fd, &fs) != 0)
-		return 0;
-	for (i = 0; i < sizeof uuid_in_fsid / sizeof *uuid_in_fsid; i++)
-		if ((long)fs.f_type == uuid_in_fsid[i])
-			memcpy(id, &fs.f_fsid, sizeof *id);
-	return 0;
 }
 
 /* "/sys/dev/block/8:1" of a partition is a directory inside its disk's. */

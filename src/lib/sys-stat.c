@@ -151,18 +151,55 @@ int lc_sys_fs_type(int fd, long *type)
 	return rc;
 }
 
+int lc_sys_uuid(int fd, uint8_t uuid[16])
+{
+	struct fs_uuid found = {0};
+
+	if (ioctl(fd, GET_FS_UUID, &found) != 0)
+		return -errno;
+	memcpy(uuid, found.uuid, sizeof found.uuid);
+	return 0;
+}
+
+/* Some images are made with a UUID of zeros, which tells nothing: 0. */
+static uint64_t part_of_uuid(int fd)
+{
+	uint8_t uuid[16];
+	uint64_t part = 0;
+
+	if (lc_sys_uuid(fd, uuid) == 0)
+		memcpy(&part, uuid, sizeof part);
+	return part;
+}
+
+/* File systems whose f_fsid is made of their UUID: ext2 to ext4, btrfs. */
+static const long uuid_in_fsid[] = {0xef53, 0x9123683e};
+
+int lc_sys_fs_uuid(int fd, uint64_t *id)
+{
+	struct statfs fs;
+	int rc = lc_fault("statfs");
+	size_t i;
+
+	if (rc)
+		return rc;
+	*id = part_of_uuid(fd);
+	if (*id || fstatfs(fd, &fs) != 0)
+		return 0;
+	for (i = 0; i < sizeof uuid_in_fsid / sizeof *uuid_in_fsid; i++)
+		if ((long)fs.f_type == uuid_in_fsid[i])
+			memcpy(id, &fs.f_fsid, sizeof *id);
+	return 0;
+}
+
 int lc_sys_fs_id(int fd, uint64_t *id)
 {
-	struct fs_uuid uuid = {0};
 	struct statfs fs;
 	int rc = lc_fault("statfs");
 
 	if (rc)
 		return rc;
-	/* Some images are made with a UUID of zeros, which tells nothing. */
-	*id = 0;
-	if (ioctl(fd, GET_FS_UUID, &uuid) == 0)
-		memcpy(id, uuid.uuid, sizeof *id);
+	*id = part_of_uuid(fd);
 	if (*id)
 		return 0;
 	rc = result(fstatfs(fd, &fs));

@@ -78,6 +78,8 @@ ssize_t lc_sys_readlink(int dirfd, const char *name, char *buffer, size_t size);
 int lc_sys_fs_type(int fd, long *type);
 /* an id that survives a remount: of the UUID where it can be had, else f_fsid */
 int lc_sys_fs_id(int fd, uint64_t *id);
+/* The whole UUID, where the kernel tells it; no seam */
+int lc_sys_uuid(int fd, uint8_t uuid[16]);
 /*
  * "instance": a number that stays as long as the file system is mounted
  * somewhere, and so as long as its page cache lives; 0 where that cannot be known
