@@ -110,6 +110,8 @@ struct lc_log {
 	/* what a scan covers: up to this record in this segment */
 	uint64_t scan_segment;
 	uint64_t scan_last;
+	/* that segment as it was opened: the first scan need not read it again; or no bytes */
+	struct lc_log_image opened;
 };
 
 uint64_t lc_log_align(uint64_t position, uint64_t unit);

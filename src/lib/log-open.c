@@ -72,7 +72,10 @@ static int read_records(struct reading *r, const struct lc_segment *segment,
 	r->report->records += records.count;
 	r->report->segments++;
 	lc_segment_records_release(&records);
-	lc_log_unload(&image);
+	if (rc || next)
+		lc_log_unload(&image);
+	else
+		r->log->opened = image;
 	return rc;
 }
 

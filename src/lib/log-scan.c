@@ -46,6 +46,20 @@ static int last_record(const struct lc_log *log, uint64_t number, uint64_t *last
 	return 0;
 }
 
+/* As it was opened, if nobody has had that yet, or from the device. */
+static int load_segment(struct lc_log *log, const struct lc_segment *segment,
+                        struct lc_log_image *image)
+{
+	image->bytes = NULL;
+	pthread_mutex_lock(&log->mutex);
+	if (segment->number == log->scan_segment) {
+		*image = log->opened;
+		log->opened.bytes = NULL;
+	}
+	pthread_mutex_unlock(&log->mutex);
+	return image->bytes ? 0 : lc_segment_load(log->dirfd, segment, image);
+}
+
 static int scan_segment(const struct pass *pass, uint64_t number)
 {
 	struct lc_segment_records records;
@@ -58,7 +72,7 @@ static int scan_segment(const struct pass *pass, uint64_t number)
 		rc = lc_segment_open(pass->log->dirfd, number, 1, &segment);
 	if (rc)
 		return rc;
-	rc = lc_segment_load(pass->log->dirfd, &segment, &image);
+	rc = load_segment(pass->log, &segment, &image);
 	lc_sys_drop(&segment.fd);
 	if (rc)
 		return rc;

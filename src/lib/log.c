@@ -36,6 +36,7 @@ void lc_log_close(struct lc_log *log)
 		return;
 	lc_sys_drop(&log->current.fd);
 	lc_sys_drop(&log->ahead.fd);
+	lc_log_unload(&log->opened);
 	pthread_cond_destroy(&log->flushed);
 	pthread_mutex_destroy(&log->mutex);
 	free(log);
@@ -388,6 +389,7 @@ int lc_log_mark(struct lc_log *log)
 	if (!rc) {
 		log->scan_segment = log->current.number;
 		log->scan_last = log->last;
+		lc_log_unload(&log->opened);
 	}
 	pthread_mutex_unlock(&log->mutex);
 	return rc;

@@ -56,6 +56,16 @@ int lc_txn_may_log(struct commit_txn *txn, size_t at, const struct lc_node *node
 	       is_plain(txn, node->real);
 }
 
+/*
+ * What a file that replaces another is staged with: the mode that it gets in the
+ * end spares a chmod, where it lets in nobody else before the group is set. It
+ * has no ACL (is_plain).
+ */
+static mode_t first_mode(mode_t old)
+{
+	return (old & S_IRWXG) >> 3 == (old & S_IRWXO) ? old & 0777 : 0600;
+}
+
 int lc_txn_log_content(struct commit_txn *txn, const struct lc_node *node, const void *buffer,
                        size_t length, char real[PATH_MAX], struct lc_identity *identity)
 {
@@ -66,7 +76,7 @@ int lc_txn_log_content(struct commit_txn *txn, const struct lc_node *node, const
 	rc = lc_txn_next_object(txn, txn->home, name, real);
 	if (rc < 0)
 		return rc;
-	c.mode = txn->new_mode;
+	c.mode = node->state == LC_NODE_ORIGINAL ? first_mode(node->identity.mode) : txn->new_mode;
 	c.path = strdup(real);
 	c.place = strdup(node->state == LC_NODE_ORIGINAL ? node->real : "");
 	c.value = malloc(length + 1);
@@ -136,17 +146,25 @@ static int fail(const struct commit_store *store, int rc, const char *path,
 	return lc_error_set(err, COMMIT_EFAILED, -rc, "stage", path, NULL);
 }
 
+/* Takes the place of what an earlier try has left. */
+static int create_anew(int dir, const char *name, mode_t mode)
+{
+	int fd = lc_sys_create(dir, name, O_RDWR, mode);
+	int rc;
+
+	if (fd != -EEXIST)
+		return fd;
+	rc = lc_sys_unlink(dir, name);
+	return rc ? rc : lc_sys_create(dir, name, O_RDWR, mode);
+}
+
 static int stage_one(struct commit_store *store, int dir, const struct lc_change *content,
                      struct commit_error *err)
 {
-	const char *name = base_of(content->path);
+	int fd = create_anew(dir, base_of(content->path), content->mode & 0777);
 	off_t end = 0;
-	int rc = lc_sys_unlink(dir, name);
-	int fd;
+	int rc;
 
-	if (rc && rc != -ENOENT)
-		return fail(store, rc, content->path, err);
-	fd = lc_sys_create(dir, name, O_RDWR, 0600);
 	if (fd < 0)
 		return fail(store, fd, content->path, err);
 	rc = lc_copy_bytes(fd, &end, content->value, content->value_length);

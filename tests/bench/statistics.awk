@@ -90,6 +90,11 @@ function judge(what, value, limit, ok) {
 		failed = 1
 }
 
+# A figure that explains another one's verdict.
+function note(what, value) {
+	verdicts[++verdict_count] = sprintf("%-6s %-48s %s", "note", what, value)
+}
+
 function json_text(s) {
 	gsub(/["\\]/, "\\\\&", s)
 	return "\"" s "\""

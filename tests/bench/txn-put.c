@@ -13,6 +13,9 @@
  *           directories: what a package manager does
  * bulk      write all as NAME.new, syncfs, rename all, syncfs: the floor of
  *           whoever changes many files durably
+ * append    write all contents one behind the other into DEST/append, whose
+ *           blocks are there already, and flush it: the floor of whoever makes
+ *           them durable in a log
  *
  * Content is mapped, so that nobody pays for reading. DEST has the directories
  * of SRC. No way but the library's is atomic.
@@ -247,6 +250,32 @@ static int put_together(int source, int dest, int whole)
 	return rc;
 }
 
+static int append_all(int source, int fd)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < file_count && rc == 0; i++) {
+		void *content = map_file(source, &files[i]);
+
+		if (content == NULL)
+			return -1;
+		rc = bench_write_all(fd, content, files[i].length);
+		munmap(content, files[i].length);
+	}
+	return rc == 0 ? fdatasync(fd) : rc;
+}
+
+static int put_append(int source, int dest)
+{
+	int fd = openat(dest, "append", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	int rc = fd < 0 ? -1 : append_all(source, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 static int put(const char *method, int source, int dest, const char *path)
 {
 	struct commit_store *store;
@@ -257,6 +286,8 @@ static int put(const char *method, int source, int dest, const char *path)
 		return put_library(source, path, COMMIT_TXN_LOG_CONTENTS);
 	if (strcmp(method, "each") == 0)
 		return put_each(source, path);
+	if (strcmp(method, "append") == 0)
+		return put_append(source, dest);
 	if (strcmp(method, "dpkg") == 0 || strcmp(method, "bulk") == 0)
 		return put_together(source, dest, strcmp(method, "bulk") == 0);
 	if (strcmp(method, "create") != 0) {
@@ -276,7 +307,7 @@ int main(int argc, char **argv)
 	int rc = -1;
 
 	if (argc != 4) {
-		fprintf(stderr, "usage: txn-put create|library|log|each|dpkg|bulk SRC DEST\n");
+		fprintf(stderr, "usage: txn-put create|library|log|each|dpkg|bulk|append SRC DEST\n");
 		return 2;
 	}
 	source = open(argv[2], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
