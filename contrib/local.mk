@@ -1,5 +1,50 @@
 # SPDX-License-Identifier: ISC
+# What installs around the tools: recovery at boot and by the clock, completions.
+# --enable-boot-recovery installs units, the file for cron and tmpfiles.
+
+recovery_made = \
+	contrib/recovery/commit-recover-report \
+	contrib/recovery/commit-recover.service \
+	contrib/recovery/commit-recover.cron
+
 EXTRA_DIST += \
 	contrib/musl-build.sh \
 	contrib/packages.sh \
-	contrib/quickstart.sh
+	contrib/quickstart.sh \
+	contrib/recovery/commit-recover-report.in \
+	contrib/recovery/commit-recover.cron.in \
+	contrib/recovery/commit-recover.service.in \
+	contrib/recovery/commit-recover.timer \
+	contrib/recovery/commit-recover.tmpfiles \
+	contrib/recovery/recover.conf
+
+CLEANFILES += $(recovery_made)
+
+$(recovery_made): contrib/recovery/%: contrib/recovery/%.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) contrib/recovery && \
+	sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
+		$(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
+
+if BOOT_RECOVERY
+pkglibexec_SCRIPTS = contrib/recovery/commit-recover-report
+systemdsystemunitdir = $(prefix)/lib/systemd/system
+dist_systemdsystemunit_DATA = contrib/recovery/commit-recover.timer
+nodist_systemdsystemunit_DATA = contrib/recovery/commit-recover.service
+commitconfdir = $(sysconfdir)/commit
+
+# Other names than in the source, and a configuration that may be its owner's
+install-data-local: contrib/recovery/commit-recover.cron
+	$(MKDIR_P) $(DESTDIR)$(sysconfdir)/cron.d $(DESTDIR)$(prefix)/lib/tmpfiles.d \
+		$(DESTDIR)$(commitconfdir)
+	$(INSTALL_DATA) contrib/recovery/commit-recover.cron $(DESTDIR)$(sysconfdir)/cron.d/commit-recover
+	$(INSTALL_DATA) $(srcdir)/contrib/recovery/commit-recover.tmpfiles \
+		$(DESTDIR)$(prefix)/lib/tmpfiles.d/commit-recover.conf
+	test -e $(DESTDIR)$(commitconfdir)/recover.conf || \
+		$(INSTALL_DATA) $(srcdir)/contrib/recovery/recover.conf $(DESTDIR)$(commitconfdir)/recover.conf
+
+uninstall-local:
+	rm -f $(DESTDIR)$(sysconfdir)/cron.d/commit-recover \
+		$(DESTDIR)$(prefix)/lib/tmpfiles.d/commit-recover.conf
+	! cmp -s $(srcdir)/contrib/recovery/recover.conf $(DESTDIR)$(commitconfdir)/recover.conf || \
+		rm -f $(DESTDIR)$(commitconfdir)/recover.conf
+endif

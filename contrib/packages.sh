@@ -32,7 +32,7 @@ packages_list() {
 	apt-get-test)
 		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs fuse2fs fuse3 g++ \
 			gcovr git gnuplot-nox jq libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev linux-libc-dev mandoc moreutils mount musl-tools \
-			pkg-config procps python3 quota shellcheck strace util-linux valgrind \
+			pkg-config procps prometheus python3 quota shellcheck strace systemd util-linux valgrind \
 			xfsprogs xz-utils zip
 		;;
 	dnf-build)

@@ -101,7 +101,8 @@ cli_tests = \
 	tests/cli/commit-txn-usage.bats \
 	tests/cli/commit-txn-validate.bats \
 	tests/cli/man-examples.bats \
-	tests/install/install.bats
+	tests/install/install.bats \
+	tests/install/recovery.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
