@@ -8,11 +8,26 @@ recovery_made = \
 	contrib/recovery/commit-recover.cron
 
 EXTRA_DIST += \
+	contrib/debian/build.sh \
+	contrib/debian/changelog \
+	contrib/debian/control \
+	contrib/debian/copyright \
+	contrib/debian/libcommit-dev.install \
+	contrib/debian/libcommit-tools.install \
+	contrib/debian/libcommit0.install \
+	contrib/debian/libcommit0.symbols \
+	contrib/debian/rules \
+	contrib/debian/source/format \
+	contrib/debian/tests/control \
+	contrib/debian/tests/library \
+	contrib/debian/tests/recover \
+	contrib/debian/tests/save \
 	contrib/musl-build.sh \
 	contrib/packages.sh \
 	contrib/quickstart.sh \
 	contrib/recovery/commit-recover-report.in \
 	contrib/recovery/commit-recover.cron.in \
+	contrib/recovery/commit-recover.default \
 	contrib/recovery/commit-recover.service.in \
 	contrib/recovery/commit-recover.timer \
 	contrib/recovery/commit-recover.tmpfiles \
@@ -32,19 +47,25 @@ dist_systemdsystemunit_DATA = contrib/recovery/commit-recover.timer
 nodist_systemdsystemunit_DATA = contrib/recovery/commit-recover.service
 commitconfdir = $(sysconfdir)/commit
 
-# Other names than in the source, and a configuration that may be its owner's
+# Other names than in the source; what its owner may have edited stays
 install-data-local: contrib/recovery/commit-recover.cron
 	$(MKDIR_P) $(DESTDIR)$(sysconfdir)/cron.d $(DESTDIR)$(prefix)/lib/tmpfiles.d \
-		$(DESTDIR)$(commitconfdir)
+		$(DESTDIR)$(commitconfdir) $(DESTDIR)$(sysconfdir)/default
 	$(INSTALL_DATA) contrib/recovery/commit-recover.cron $(DESTDIR)$(sysconfdir)/cron.d/commit-recover
 	$(INSTALL_DATA) $(srcdir)/contrib/recovery/commit-recover.tmpfiles \
 		$(DESTDIR)$(prefix)/lib/tmpfiles.d/commit-recover.conf
 	test -e $(DESTDIR)$(commitconfdir)/recover.conf || \
-		$(INSTALL_DATA) $(srcdir)/contrib/recovery/recover.conf $(DESTDIR)$(commitconfdir)/recover.conf
+		$(INSTALL_DATA) $(srcdir)/contrib/recovery/recover.conf $(DESTDIR)$(commitconfdir)
+	test -e $(DESTDIR)$(sysconfdir)/default/commit-recover || \
+		$(INSTALL_DATA) $(srcdir)/contrib/recovery/commit-recover.default \
+			$(DESTDIR)$(sysconfdir)/default/commit-recover
 
 uninstall-local:
 	rm -f $(DESTDIR)$(sysconfdir)/cron.d/commit-recover \
 		$(DESTDIR)$(prefix)/lib/tmpfiles.d/commit-recover.conf
 	! cmp -s $(srcdir)/contrib/recovery/recover.conf $(DESTDIR)$(commitconfdir)/recover.conf || \
 		rm -f $(DESTDIR)$(commitconfdir)/recover.conf
+	! cmp -s $(srcdir)/contrib/recovery/commit-recover.default \
+		$(DESTDIR)$(sysconfdir)/default/commit-recover || \
+		rm -f $(DESTDIR)$(sysconfdir)/default/commit-recover
 endif

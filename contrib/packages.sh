@@ -3,7 +3,7 @@
 # packages.sh - sourced: what a build and the tests need, by package name
 #
 #     . contrib/packages.sh
-#     packages_need build          (or: packages_need build test)
+#     packages_need build          (or: packages_need build test package)
 #
 # Installs what is missing with the system's own package manager, if we are
 # root or sudo works without asking; otherwise says what to install. Returns 0
@@ -34,6 +34,9 @@ packages_list() {
 			gcovr git gnuplot-nox jq libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev linux-libc-dev mandoc moreutils mount musl-tools \
 			pkg-config procps prometheus python3 quota shellcheck strace systemd util-linux valgrind \
 			xfsprogs xz-utils zip
+		;;
+	apt-get-package)
+		echo debhelper debootstrap dpkg-dev lintian
 		;;
 	dnf-build)
 		echo autoconf automake gcc jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \

@@ -366,6 +366,7 @@ EXTRA_DIST += \
 	tests/run.d/distcheck.sh \
 	tests/run.d/fuzz.sh \
 	tests/run.d/musl.sh \
+	tests/run.d/package.sh \
 	tests/run.d/valgrind.sh \
 	tests/tap/bats.sh \
 	tests/tap/cmocka.sh \

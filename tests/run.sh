@@ -10,6 +10,7 @@
 #     fuzz       the fuzz targets' corpora and twenty seconds of new inputs
 #     distcheck  a release is made, unpacked, built, tested and removed again
 #     crash      power cuts on recorded disks, for LC_CRASH_SECONDS (240)
+#     package    Debian packages: built, checked, installed and used in a new root
 #     coverage   lines of src/lib that ran; below 90 % is a failure
 #
 # Without arguments all of them. The last line is always
@@ -25,7 +26,7 @@ source_dir=$(cd "${0%/*}/.." && pwd) || exit 1
 run_dir=${LC_RUN_DIR:-$source_dir/build/run}
 all_stages='check asan musl analysis valgrind distcheck coverage'
 # Only when they are named: they are not complete yet, and take their time.
-more_stages='fuzz crash'
+more_stages='fuzz crash package'
 
 for stage in "$@"; do
 	case " $all_stages $more_stages " in
