@@ -8,6 +8,9 @@ recovery_made = \
 	contrib/recovery/commit-recover.cron
 
 EXTRA_DIST += \
+	contrib/completions/_commit \
+	contrib/completions/commit.bash \
+	contrib/completions/commit.fish \
 	contrib/debian/build.sh \
 	contrib/debian/changelog \
 	contrib/debian/control \
@@ -39,6 +42,36 @@ $(recovery_made): contrib/recovery/%: contrib/recovery/%.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) contrib/recovery && \
 	sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
 		$(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
+
+# The shells look for a file of the command's name.
+completed = commit-save commit-txn commit-triple commit-range commit-recover
+bash_completions = $(datadir)/bash-completion/completions
+fish_completions = $(datadir)/fish/vendor_completions.d
+zsh_completions = $(datadir)/zsh/site-functions
+
+if WITH_TOOLS
+install-data-hook: install-completions
+uninstall-hook: uninstall-completions
+endif
+
+install-completions:
+	$(MKDIR_P) $(DESTDIR)$(bash_completions) $(DESTDIR)$(fish_completions) \
+		$(DESTDIR)$(zsh_completions)
+	for tool in $(completed); do \
+		$(INSTALL_DATA) $(srcdir)/contrib/completions/commit.bash \
+			$(DESTDIR)$(bash_completions)/$$tool && \
+		$(INSTALL_DATA) $(srcdir)/contrib/completions/commit.fish \
+			$(DESTDIR)$(fish_completions)/$$tool.fish || exit 1; \
+	done
+	$(INSTALL_DATA) $(srcdir)/contrib/completions/_commit $(DESTDIR)$(zsh_completions)/_commit
+
+uninstall-completions:
+	for tool in $(completed); do \
+		rm -f $(DESTDIR)$(bash_completions)/$$tool $(DESTDIR)$(fish_completions)/$$tool.fish; \
+	done
+	rm -f $(DESTDIR)$(zsh_completions)/_commit
+
+.PHONY: install-completions uninstall-completions
 
 if BOOT_RECOVERY
 pkglibexec_SCRIPTS = contrib/recovery/commit-recover-report

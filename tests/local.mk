@@ -101,6 +101,7 @@ cli_tests = \
 	tests/cli/commit-txn-usage.bats \
 	tests/cli/commit-txn-validate.bats \
 	tests/cli/man-examples.bats \
+	tests/install/completions.bats \
 	tests/install/install.bats \
 	tests/install/recovery.bats
 
@@ -347,6 +348,7 @@ EXTRA_DIST += \
 	tests/cli/options-helper.bash \
 	tests/cli/store-helper.bash \
 	tests/cli/txn-helper.bash \
+	tests/install/complete.zsh \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
