@@ -25,6 +25,9 @@ EXTRA_DIST += \
 	contrib/debian/tests/library \
 	contrib/debian/tests/recover \
 	contrib/debian/tests/save \
+	contrib/editors/commit-editor \
+	contrib/editors/commit-save-mode.el \
+	contrib/editors/vim/plugin/commit.vim \
 	contrib/musl-build.sh \
 	contrib/packages.sh \
 	contrib/quickstart.sh \
@@ -42,6 +45,14 @@ $(recovery_made): contrib/recovery/%: contrib/recovery/%.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) contrib/recovery && \
 	sed -e 's|@sbindir[@]|$(sbindir)|g' -e 's|@pkglibexecdir[@]|$(pkglibexecdir)|g' \
 		$(srcdir)/$@.in >$@.tmp && mv $@.tmp $@
+
+vimdir = $(datadir)/vim/vimfiles/plugin
+lispdir = $(datadir)/emacs/site-lisp
+if WITH_TOOLS
+dist_bin_SCRIPTS = contrib/editors/commit-editor
+dist_vim_DATA = contrib/editors/vim/plugin/commit.vim
+dist_lisp_DATA = contrib/editors/commit-save-mode.el
+endif
 
 # The shells look for a file of the command's name.
 completed = commit-save commit-txn commit-triple commit-range commit-recover

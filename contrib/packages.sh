@@ -30,9 +30,9 @@ packages_list() {
 			libtool libxxhash-dev make
 		;;
 	apt-get-test)
-		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs fish fuse2fs fuse3 g++ \
+		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs emacs-nox fish fuse2fs fuse3 g++ \
 			gcovr git gnuplot-nox jq libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev linux-libc-dev mandoc moreutils mount musl-tools \
-			pkg-config procps prometheus python3 quota shellcheck strace systemd util-linux valgrind \
+			neovim pkg-config procps python3 quota shellcheck strace systemd tmux util-linux valgrind vim \
 			xfsprogs xz-utils zip zsh
 		;;
 	apt-get-package)

@@ -7,6 +7,7 @@ dist_man_MANS += \
 	man/commit-store.5 \
 	man/commit-recover.8 \
 	man/commit-range.1 \
+	man/commit-editor.1 \
 	man/commit-save.1 \
 	man/commit-triple.1 \
 	man/commit-triple.5 \

@@ -102,6 +102,7 @@ cli_tests = \
 	tests/cli/commit-txn-validate.bats \
 	tests/cli/man-examples.bats \
 	tests/install/completions.bats \
+	tests/install/editors.bats \
 	tests/install/install.bats \
 	tests/install/recovery.bats
 
@@ -255,6 +256,10 @@ storm: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) tests/storm/storm --seconds=300 $(LC_STORM)
 	$(AM_TESTS_ENVIRONMENT) tests/storm/storm --seconds=300 --dir=. $(LC_STORM)
 
+# Editors that save a thousand times each, killed at random
+storm-editors: all
+	$(AM_TESTS_ENVIRONMENT) $(srcdir)/tests/storm/editors.sh
+
 # Everything, also what make check leaves out
 fault-full: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
@@ -349,6 +354,7 @@ EXTRA_DIST += \
 	tests/cli/store-helper.bash \
 	tests/cli/txn-helper.bash \
 	tests/install/complete.zsh \
+	tests/storm/editors.sh \
 	tests/install/example.c \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
@@ -402,7 +408,7 @@ check-musl:
 mutants:
 	$(SHELL) $(top_srcdir)/tests/mutants/mutants.sh $(MUTANTS)
 
-.PHONY: fault-full storm check-musl coverage coverage-report mutants
+.PHONY: fault-full storm storm-editors check-musl coverage coverage-report mutants
 
 CLEANFILES += coverage.txt
 clean-local:
