@@ -19,4 +19,5 @@ dist_man_MANS += \
 	man/commit_triple_open.3 \
 	man/commit_txn_begin.3 \
 	man/libcommit.3 \
+	man/libcommit-recipes.7 \
 	man/libcommit.7

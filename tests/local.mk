@@ -101,6 +101,7 @@ cli_tests = \
 	tests/cli/commit-txn-usage.bats \
 	tests/cli/commit-txn-validate.bats \
 	tests/cli/man-examples.bats \
+	tests/cli/recipes.bats \
 	tests/install/completions.bats \
 	tests/install/editors.bats \
 	tests/install/install.bats \
@@ -350,6 +351,7 @@ EXTRA_DIST += \
 	tests/fs/matrix.bash \
 	tests/fs/txn-mounts.bash \
 	tests/cli/helper.bash \
+	tests/cli/man-helper.bash \
 	tests/cli/options-helper.bash \
 	tests/cli/store-helper.bash \
 	tests/cli/txn-helper.bash \
