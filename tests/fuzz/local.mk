@@ -48,6 +48,7 @@ EXTRA_DIST += \
 	tests/fuzz/target-sidecar.c \
 	tests/fuzz/target-store.c \
 	tests/fuzz/target-token.c \
+	tests/fuzz/target-triple.c \
 	tests/fuzz/target-values.c \
 	tests/fuzz/target-words.c \
 	tests/fuzz/tree.c \

@@ -50,7 +50,7 @@ unpack() {
 weight() {
 	[ "${LC_FUZZ_SHARE:-even}" = by-cost ] || { echo 4; return; }
 	case $1 in
-	record | change | name | token | journal) echo 12 ;;
+	record | change | name | token | journal | triple) echo 12 ;;
 	segment | words | values | beneath) echo 6 ;;
 	*) echo 4 ;;
 	esac

@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "journal.h"
 #include "log-internal.h"
+#include "triple.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -102,6 +103,28 @@ static void print_records(void)
 	}
 }
 
+static void print_triples(void)
+{
+	unsigned char table[8 * LC_TRIPLE_DIGEST] = {0};
+	unsigned char bytes[1 + LC_TRIPLE_HEAD + sizeof table + 64] = {0};
+	struct lc_triple_sidecar sidecar = {.now = {.version = 1, .table = table},
+	                                    .paths = {"", "", ""}};
+	uint32_t blocks;
+
+	for (blocks = 0; blocks <= 8; blocks += 4) {
+		sidecar.now.length = (uint64_t)blocks * LC_TRIPLE_BLOCK_MIN;
+		lc_triple_cut(sidecar.now.length, LC_TRIPLE_BLOCK_MIN, &sidecar.now.block,
+		              &sidecar.now.blocks);
+		sidecar.now.root = lc_triple_root(sidecar.set, &sidecar.now);
+		bytes[0] = blocks > 0 ? 3 : 2;
+		lc_triple_encode(&sidecar, bytes + 1);
+		seed_bytes("triple", bytes, 1 + lc_triple_size(&sidecar));
+	}
+	memset(bytes, 7, sizeof bytes);
+	bytes[0] = 0;
+	seed_bytes("triple", bytes, sizeof bytes);
+}
+
 void seeds_log(void)
 {
 	struct lc_log_options options;
@@ -127,6 +150,7 @@ void seeds_log(void)
 	lc_log_close(log);
 	close(dirfd);
 	print_records();
+	print_triples();
 }
 
 void seeds_journal(void)
