@@ -17,16 +17,33 @@ quick_lints = \
 	tests/lint/symbols.sh \
 	tests/lint/sys-only.sh
 
-lint_tests = $(quick_lints) \
+slow_lints = \
 	tests/lint/lints.bats \
 	tests/lint/shell.sh
 
+lint_tests = $(slow_lints) $(quick_lints)
+
 # Each is tests/unit/test-MODULE.c, compiled and linked alike. Here and below, what
 # takes longest comes first, so that the processors are busy until the end.
-unit_tests = \
+#
+# Those that go through each call, byte or fault, one after the other. Where LC_EVERY=N
+# is set they take each Nth, and so do some of the others.
+unit_walks = \
 	tests/unit/test-log-walk \
+	tests/unit/test-triple-walk \
 	tests/unit/test-txn-content \
 	tests/unit/test-txn-hostile \
+	tests/unit/test-triple-states \
+	tests/unit/test-log-damage \
+	tests/unit/test-range-walk \
+	tests/unit/test-rvm-walk
+
+unit_quick = \
+	tests/unit/test-log-power \
+	tests/unit/test-save-walk \
+	tests/unit/test-rvm \
+	tests/unit/test-range \
+	tests/unit/test-log-device \
 	tests/unit/test-backup \
 	tests/unit/test-beneath \
 	tests/unit/test-bytes \
@@ -42,9 +59,6 @@ unit_tests = \
 	tests/unit/test-journal \
 	tests/unit/test-lock \
 	tests/unit/test-log \
-	tests/unit/test-log-damage \
-	tests/unit/test-log-device \
-	tests/unit/test-log-power \
 	tests/unit/test-log-record \
 	tests/unit/test-log-stranger \
 	tests/unit/test-log-super \
@@ -52,20 +66,15 @@ unit_tests = \
 	tests/unit/test-meta \
 	tests/unit/test-name \
 	tests/unit/test-publish \
-	tests/unit/test-range \
-	tests/unit/test-range-walk \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
-	tests/unit/test-rvm \
 	tests/unit/test-rvm-threads \
-	tests/unit/test-rvm-walk \
 	tests/unit/test-save \
 	tests/unit/test-save-brief \
 	tests/unit/test-save-conditional \
 	tests/unit/test-save-content \
 	tests/unit/test-save-in-place \
 	tests/unit/test-save-policy \
-	tests/unit/test-save-walk \
 	tests/unit/test-stage \
 	tests/unit/test-stage-name \
 	tests/unit/test-store \
@@ -75,9 +84,7 @@ unit_tests = \
 	tests/unit/test-triple \
 	tests/unit/test-triple-format \
 	tests/unit/test-triple-person \
-	tests/unit/test-triple-states \
 	tests/unit/test-triple-vote \
-	tests/unit/test-triple-walk \
 	tests/unit/test-txn \
 	tests/unit/test-txn-chain \
 	tests/unit/test-txn-index \
@@ -86,6 +93,8 @@ unit_tests = \
 	tests/unit/test-txn-store \
 	tests/unit/test-view \
 	tests/unit/test-view-plan
+
+unit_tests = $(unit_walks) $(unit_quick)
 
 # Against the tools as they are installed
 cli_tests = \
@@ -109,20 +118,20 @@ cli_tests = \
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
+	tests/cli/commit-txn-undo.bats \
+	tests/cli/commit-txn-history.bats \
+	tests/cli/store-recover.bats \
 	tests/cli/commit-range.bats \
 	tests/cli/commit-recover-inplace.bats \
 	tests/cli/commit-save-inplace.bats \
 	tests/cli/commit-save-usage.bats \
-	tests/cli/commit-txn-history.bats \
 	tests/cli/commit-txn-init.bats \
-	tests/cli/commit-txn-undo.bats \
 	tests/cli/save-concurrency.bats \
 	tests/cli/store-check.bats \
 	tests/cli/store-flush.bats \
 	tests/cli/store-hostile.bats \
 	tests/cli/store-modes.bats \
-	tests/cli/store-readers.bats \
-	tests/cli/store-recover.bats
+	tests/cli/store-readers.bats
 
 # The same, and ACLs and JSON are a part of it
 acl_tests = \
@@ -136,7 +145,8 @@ acl_tests = \
 walk_tests = \
 	tests/fault/txn-walk.sh \
 	tests/fault/walk.sh \
-	tests/storm/storm.sh
+	tests/storm/storm.sh \
+	tests/model/model.sh
 
 # On file systems of their own, on loop devices
 fs_tests = \
@@ -151,19 +161,21 @@ fs_tests = \
 
 # What make distcheck is content with; what is worth testing again when it is built
 # by another compiler or with sanitizers; and everything
-quick_tests = $(quick_lints) $(unit_programs)
-product_tests = $(acl_tests) $(unit_programs) $(cli_tests) $(fault_tests)
+quick_tests = $(quick_lints) $(quick_programs)
+product_tests = $(acl_tests) $(fault_tests) $(unit_programs) $(cli_tests)
 # musl-gcc has no libacl and no jansson
 musl_tests = $(unit_programs) $(cli_tests)
 bats_tests = $(walk_tests) $(fs_tests) $(acl_tests) $(cli_tests) $(fault_tests)
 
 if HAVE_CMOCKA
 unit_programs = $(unit_tests)
+quick_programs = $(unit_quick)
 else
 unit_programs = tests/unit/no-cmocka.sh
+quick_programs = tests/unit/no-cmocka.sh
 endif
 
-TESTS += $(walk_tests) $(acl_tests) $(unit_programs) $(fs_tests) $(cli_tests) $(fault_tests) $(lint_tests)
+TESTS += $(walk_tests) $(acl_tests) $(fs_tests) $(slow_lints) $(fault_tests) $(unit_programs) $(cli_tests) $(quick_lints)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
@@ -321,9 +333,11 @@ AM_TESTS_ENVIRONMENT += \
 	ASAN_OPTIONS="exitcode=99:detect_stack_use_after_return=1:log_path=$(abs_top_builddir)/sanitizer/asan$${ASAN_OPTIONS:+:$$ASAN_OPTIONS}"; export ASAN_OPTIONS; \
 	UBSAN_OPTIONS="exitcode=99:print_stacktrace=1:log_path=$(abs_top_builddir)/sanitizer/ubsan$${UBSAN_OPTIONS:+:$$UBSAN_OPTIONS}"; export UBSAN_OPTIONS;
 endif
-# They are slow: the core of the fault walk only
+# They are slow: the core of the fault walk only, and some cases of the others
 if ENABLE_SANITIZERS
-AM_TESTS_ENVIRONMENT += LC_WALK=--thin; export LC_WALK;
+AM_TESTS_ENVIRONMENT += \
+	LC_WALK=--thin; export LC_WALK; \
+	LC_EVERY="$${LC_EVERY:-5}"; export LC_EVERY;
 endif
 # Tools run as another user cannot write the counts; not worth a message.
 if ENABLE_COVERAGE

@@ -31,10 +31,7 @@ tests_model_model_LDFLAGS = $(AM_LDFLAGS) \
 	-Wl,--wrap=fdopendir,--wrap=readdir,--wrap=closedir,--wrap=realpath,--wrap=time \
 	-Wl,--wrap=geteuid,--wrap=getegid,--wrap=getgroups,--wrap=lc_log_create,--wrap=lc_log_open
 
-TESTS += tests/model/model.sh
-EXTRA_DIST += \
-	tests/model/README.md \
-	tests/model/model.sh
+EXTRA_DIST += tests/model/README.md
 
 MODEL_STATES = 10000000
 MODEL_SEED = 1

@@ -15,13 +15,13 @@ stage_valgrind() {
 	rm -rf "$run_dir/valgrind" && mkdir -p "$run_dir/valgrind/logs"
 	chmod 1777 "$run_dir/valgrind/logs"
 	export LC_UNIT_WRAP="$memcheck --log-file=$run_dir/valgrind/logs/%p"
-	# its children would take memcheck's status for their own
+	export LC_EVERY=11
 	# shellcheck disable=SC2016 # for make
 	check valgrind "$run_dir/check" \
-		TESTS='$(filter-out tests/unit/test-log-device tests/unit/test-log-walk tests/unit/test-log-damage tests/unit/test-txn-content tests/unit/test-txn-hostile tests/unit/test-txn-chain tests/unit/test-triple-walk tests/unit/test-triple-states tests/unit/test-range-walk tests/unit/test-rvm-walk,$(unit_programs))'
-	skip valgrind 'tests/unit/test-log-device' 'it judges children by their status, which memcheck changes'
-	skip valgrind 'tests/unit/test-{log,range,rvm,triple}-walk, test-log-damage, test-triple-states' 'every call and every byte in turn; they run with the sanitizers'
-	skip valgrind 'tests/unit/test-txn-{content,hostile,chain}' 'thousands of processes; they run with the sanitizers'
+		TESTS='$(filter-out tests/unit/test-log-device tests/unit/test-txn-chain,$(quick_programs))'
+	skip valgrind 'tests/unit/test-{log-device,txn-chain}' 'they judge children by their status, which memcheck changes'
+	skip valgrind 'the walks of tests/local.mk' 'every call, byte and fault in turn; they run with the sanitizers'
+	unset LC_EVERY
 	unset LC_UNIT_WRAP
 	valgrind_tools
 	for log in "$run_dir"/valgrind/logs/*; do

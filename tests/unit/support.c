@@ -59,6 +59,21 @@ int support_begin(void **state)
 	return begin_in(parent && *parent ? parent : "/tmp");
 }
 
+int walk_every(void)
+{
+	const char *text = getenv("LC_EVERY");
+	long every = text ? strtol(text, NULL, 10) : 1;
+
+	return every > 0 && every < 1000 ? (int)every : 1;
+}
+
+int walk_skips(void)
+{
+	static int turn;
+
+	return turn++ % walk_every() != 0;
+}
+
 static int is_tmpfs(const char *path)
 {
 	struct statfs fs;

@@ -83,6 +83,17 @@ void truncate_it(void *name);
 void unlink_it(void *name);
 void rewrite_it(void *name);
 void replace_it(void *name);
+/*
+ * Walks over many cases: $LC_EVERY, or 1, and all but each so manieth of the cases
+ * are to be skipped. The next walk begins with another case.
+ *
+ *     for (n = 1; fired; n++) {
+ *         if (walk_skips())
+ *             continue;
+ */
+int walk_every(void);
+int walk_skips(void);
+
 /* The names of all calls from here on, each with a blank before and behind. */
 void trace_begin(void);
 const char *trace_end(void);

@@ -182,6 +182,8 @@ static void see(void *context, const char *call)
 	settle_flush();
 	snprintf(world.flush, sizeof world.flush, "%s", call);
 	for (round = 0; round < DEVICES; round++) {
+		if (walk_skips())
+			continue;
 		mix(round);
 		if (round > 0 && memcmp(&world.now, &world.durable, sizeof world.now) == 0)
 			break;
@@ -235,7 +237,9 @@ static void power_goes_at_every_call(uint32_t block, unsigned group)
 	close(world.dirfd);
 	print_message("%u devices opened, %u with a torn tail, %u with what nobody was told of\n",
 	              world.devices, world.torn, world.whole);
-	assert_true(world.devices > 200 && world.torn > 20 && world.whole > 5);
+	assert_true(world.devices > 0 && world.torn > 0);
+	if (walk_every() == 1)
+		assert_true(world.devices > 200 && world.torn > 20 && world.whole > 5);
 }
 
 static void blocks_of_4096(void **state)

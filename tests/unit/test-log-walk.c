@@ -170,6 +170,8 @@ static void walk(const char *what)
 	unsigned at;
 
 	for (at = 1; at < CALLS_MAX; at++) {
+		if (walk_skips())
+			continue;
 		empty_directory();
 		if (!one_life(at, what))
 			break;
@@ -202,6 +204,8 @@ static void every_transfer_is_short(void **state)
 
 	(void)state;
 	for (at = 1; at < CALLS_MAX; at++) {
+		if (walk_skips())
+			continue;
 		empty_directory();
 		if (!one_life(at, "short"))
 			break;
@@ -254,6 +258,8 @@ static void walk_the_ruin(const char *what)
 	int dirfd, more = 1;
 
 	for (at = 1; at < CALLS_MAX && more; at++) {
+		if (walk_skips())
+			continue;
 		make_ruin();
 		more = one_life(at, what);
 	}
@@ -279,12 +285,14 @@ static void every_call_of_recovery_fails(void **state)
 /* Killed, then killed while recovering from that. */
 static void killed_twice(void **state)
 {
-	unsigned first, second, dirs = 0;
-	int dirfd;
+	unsigned first, second;
+	int dirfd, dirs = 0;
 
 	(void)state;
 	for (first = 5; first < 260; first += 17) {
 		for (second = 3; second < 40; second += 4) {
+			if (walk_skips())
+				continue;
 			empty_directory();
 			snprintf(faults, sizeof faults, "%u:kill", first);
 			in_child(live, NULL);
@@ -295,7 +303,7 @@ static void killed_twice(void **state)
 			dirs++;
 		}
 	}
-	assert_true(dirs > 100);
+	assert_true(dirs * walk_every() > 100);
 }
 
 int main(void)

@@ -320,7 +320,7 @@ static void damage_in_the_log(void **state)
 	char log[300], segment[400];
 	struct commit_range_log shown;
 	struct commit_range *edit;
-	unsigned done = 0, refused = 0;
+	int done = 0, refused = 0;
 	off_t at;
 	int fd, rc;
 
@@ -334,6 +334,8 @@ static void damage_in_the_log(void **state)
 	snprintf(segment, sizeof segment, "%s/segment-0000000000000001", log);
 	fd = open_file(segment, O_RDWR);
 	for (at = LC_LOG_BLOCK; at < (off_t)LC_LOG_BLOCK + 512; at++) {
+		if (walk_skips())
+			continue;
 		assert_int_equal(pread(fd, &byte, 1, at), 1);
 		byte ^= (unsigned char)(1 << at % 8);
 		assert_int_equal(pwrite(fd, &byte, 1, at), 1);
@@ -348,7 +350,7 @@ static void damage_in_the_log(void **state)
 	}
 	close(fd);
 	/* begin 56 + 41, three ranges of 56 + 20, commit 56 + 24 */
-	assert_true(refused >= 97 + 3 * 76 + 80);
+	assert_true((refused + 1) * walk_every() >= 97 + 3 * 76 + 80);
 	assert_true(done > 0);
 	rc = commit_range_open("f", NULL, &edit, &err);
 	assert_int_equal(rc, 0);
@@ -371,6 +373,8 @@ static void a_log_that_was_cut(void **state)
 	memset(old, '.', sizeof old);
 	snprintf(segment, sizeof segment, "%s/segment-0000000000000001", log);
 	for (at = (off_t)LC_LOG_BLOCK + 512; at >= (off_t)LC_LOG_BLOCK; at--) {
+		if (walk_skips())
+			continue;
 		assert_int_equal(truncate(segment, at), 0);
 		put_bytes("f", old, sizeof old);
 		assert_int_equal(commit_range_log("f", NULL, NULL, NULL, &shown, &err), 0);

@@ -22,12 +22,6 @@
 #define COMMITS 9
 /* More calls than any life makes */
 #define CALLS_MAX 2000
-/* Sanitizers make a process dear; they look at memory, and need not see each call. */
-#ifdef __SANITIZE_ADDRESS__
-#define STEP 9
-#else
-#define STEP 1
-#endif
 
 struct report {
 	unsigned tried;
@@ -137,7 +131,9 @@ static void walk(const char *what)
 	unsigned n;
 	int status;
 
-	for (n = 1; n < CALLS_MAX; n += STEP) {
+	for (n = 1; n < CALLS_MAX; n++) {
+		if (walk_skips())
+			continue;
 		assert_int_equal(system("rm -rf log data"), 0);
 		memset(told, 0, sizeof *told);
 		told->fired = 1;
@@ -194,7 +190,6 @@ static void half_a_transaction_is_none(void **state)
 	struct commit_error why;
 	char *memory;
 	void *at;
-	size_t i;
 
 	(void)state;
 	assert_int_equal(in_child(die_in_a_batch, NULL), 128 + SIGKILL);
@@ -202,8 +197,7 @@ static void half_a_transaction_is_none(void **state)
 	assert_int_equal(commit_rvm_map(rvm, "data", 0, (size_t)8 << 20, NULL, 0, &at, &why), 0);
 	memory = at;
 	assert_int_equal(memory[0], 1);
-	for (i = 1; i < (size_t)5 << 20; i++)
-		assert_int_equal(memory[i], 0);
+	assert_true(memory[1] == 0 && memcmp(memory + 1, memory + 2, ((size_t)5 << 20) - 2) == 0);
 	assert_int_equal(commit_rvm_terminate(rvm, &why), 0);
 }
 

@@ -217,8 +217,7 @@ static void a_transaction_larger_than_the_log(void **state)
 	expect_error(commit_rvm_end_xact(x, COMMIT_RVM_NO_FLUSH, &err), &err, COMMIT_EFAILED,
 	             EFBIG);
 	assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
-	for (i = 0; i < 5 * MIB; i++)
-		assert_int_equal(memory[i], 0);
+	assert_true(memory[0] == 0 && memcmp(memory, memory + 1, 5 * MIB - 1) == 0);
 	/* one of several records, with ends that are no multiple of anything */
 	x = xact(rvm);
 	for (i = 0; i < 300; i++) {
@@ -419,7 +418,7 @@ static void damage_in_the_log(void **state)
 {
 	unsigned char byte;
 	struct commit_rvm *rvm;
-	unsigned refused = 0, prefixes = 0;
+	int refused = 0, prefixes = 0;
 	off_t at, end_of_log = 4096 + 4096 * 3;
 	int fd, rc;
 
@@ -427,6 +426,8 @@ static void damage_in_the_log(void **state)
 	assert_int_equal(in_child(die_with_a_queue, NULL), 128 + SIGKILL);
 	assert_int_equal(system("cp -r log log0; cp data data0"), 0);
 	for (at = 4096; at < end_of_log; at += 97) {
+		if (walk_skips())
+			continue;
 		assert_int_equal(system("cp log0/* log; cat data0 > data"), 0);
 		fd = open_file("log/segment-0000000000000001", O_RDWR);
 		assert_int_equal(pread(fd, &byte, 1, at), 1);
@@ -451,7 +452,7 @@ static void damage_in_the_log(void **state)
 		finish(rvm);
 		assert_int_equal(system("rm log/*"), 0);
 	}
-	assert_true(prefixes > 0 && refused + prefixes > 100);
+	assert_true(prefixes > 0 && (refused + prefixes) * walk_every() > 100);
 }
 
 int main(void)

@@ -97,6 +97,8 @@ static void walk(const struct way *way, const char *what, const char *call)
 	int n, rc, fired = 1;
 
 	for (n = 1; fired; n++) {
+		if (walk_skips())
+			continue;
 		prepare(way);
 		snprintf(spec, sizeof spec, "%d:%s%s%s", n, what, call ? ":once:" : "",
 		         call ? call : "");
@@ -199,6 +201,8 @@ static void die_everywhere(const struct way *way)
 	commit_recover_options_init(&opt);
 	opt.flags = COMMIT_RECOVER_TREE;
 	for (n = 1; status == 128 + SIGKILL; n++) {
+		if (walk_skips())
+			continue;
 		prepare(way);
 		snprintf(death.spec, sizeof death.spec, "%d:kill", n);
 		status = in_child(die_there, &death);
