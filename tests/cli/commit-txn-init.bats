@@ -151,7 +151,7 @@ unpublished() {
 	swiftly
 	local n=0
 	while :; do
-		n=$((n + 1))
+		n=$((n + ${LC_EVERY:-1}))
 		rm -rf root place
 		mkdir root
 		{ COMMIT_FAULT=$n:kill "$LC_FAULT_BIN/commit-txn" init -C root --store=place; } 2>/dev/null && break

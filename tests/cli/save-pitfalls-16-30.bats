@@ -221,7 +221,7 @@ stop_by() {
 kill_walk() {
 	local n sees=$1
 	shift
-	for ((n = 1; n < 1000; n++)); do
+	for ((n = 1; n < 1000; n += ${LC_EVERY:-1})); do
 		rm -rf ./* .commit-* "$fired"
 		[ "$sees" = whole_or_absent ] || cp "$old" f
 		run env COMMIT_FAULT="$n:kill" COMMIT_FAULT_LOG="$fired" "$LC_FAULT_BIN/commit-save" "$@" f <"$new"
@@ -273,7 +273,7 @@ recovered() {
 
 @test "pitfall 19: killed at any call without O_TMPFILE" {
 	local n
-	for ((n = 1; n < 1000; n++)); do
+	for ((n = 1; n < 1000; n += ${LC_EVERY:-1})); do
 		cp "$old" f
 		rm -f "$fired"
 		run env COMMIT_FAULT="$n:kill,$no_tmpfile" COMMIT_FAULT_LOG="$fired" "$LC_FAULT_BIN/commit-save" f <"$new"

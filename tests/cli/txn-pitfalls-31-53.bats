@@ -16,15 +16,24 @@ setup() {
 	PATH=$LC_FAULT_BIN:$PATH
 	export COMMIT_ROOT=$ROOT/w/root
 	log=$ROOT/log
+	fill
+}
+teardown() { sweep; }
+
+fill() {
 	mkdir root/d
 	echo a >root/a
 	echo b >root/b
 	echo x >root/d/x
 	echo new >new
 	commit-txn init
-	rm -f new.too
 }
-teardown() { sweep; }
+
+# many_commits: the same tree again, where they take less time
+many_commits() {
+	swiftly
+	[ -z "$SWIFT" ] || fill
+}
 
 # script STATUS FAULT LINE...: a transaction of these operations; the fault must fire
 script() {
@@ -126,11 +135,12 @@ whole() {
 
 @test "pitfall 32: a file that is put anew is there at every moment" {
 	local n=1
+	many_commits
 	while :; do
 		printf 'put a new\n' >ops
 		COMMIT_FAULT=$n:kill COMMIT_FAULT_LOG=$log commit-txn script <ops 2>/dev/null && break
 		[ -s root/a ] || { echo "there is no file when killed at call $n"; return 1; }
-		n=$((n + 1))
+		n=$((n + ${LC_EVERY:-1}))
 	done
 	[ "$n" -gt 60 ]
 }
@@ -302,6 +312,7 @@ used() { cmp -l "$1" /dev/zero 2>/dev/null | tail -n 1 | awk '{ print $1 }'; }
 
 @test "pitfall 37: killed, and killed again while it recovers, the tree is old or new" {
 	local n m=1 status
+	many_commits
 	mkdir want
 	cp -a root/. want
 	rm -r want/.commit
@@ -325,7 +336,7 @@ used() { cmp -l "$1" /dev/zero 2>/dev/null | tail -n 1 | awk '{ print $1 }'; }
 		gives 0 commit-recover --repaired-ok root
 		same old root >/dev/null || same want root || { echo "killed at $n, $m"; return 1; }
 		idle
-		n=$((n + 3))
+		n=$((n + 3 * ${LC_EVERY:-1}))
 		m=$((m * 5 % 83 + 1))
 	done
 	[ "$n" -gt 60 ]
@@ -915,6 +926,7 @@ each_kill() {
 
 @test "pitfall 52: a transaction larger than a segment of the log is committed, killed or not" {
 	local i
+	many_commits
 	for i in $(seq 1500); do
 		printf 'put f%s-%s new\n' "$i" "$(printf '%0200d' "$i")"
 	done >ops
@@ -926,6 +938,7 @@ each_kill() {
 
 @test "pitfall 52: the log does not grow with the number of transactions" {
 	local dir i part size
+	many_commits
 	part=$(printf 'p%.0s' {1..250})
 	dir=$part/$part/$part/$part/$part/$part/$part/$part
 	mkdir -p "root/$dir"
