@@ -5,10 +5,14 @@
 
 stage_analysis() {
 	plain_build analysis || return
+	# they use one processor, and so does cppcheck
+	for lint in shell manual; do
+		LC_BUILDDIR=$run_dir/check sh "$source_dir/tests/lint/$lint.sh" >"$run_dir/$lint.out" 2>&1 </dev/null &
+	done
 	analyse_cppcheck
 	analyse_clang_tidy
+	wait
 	for lint in shell manual; do
-		LC_BUILDDIR=$run_dir/check sh "$source_dir/tests/lint/$lint.sh" >"$run_dir/$lint.out" 2>&1
 		if grep -q '^ok 1 .*# SKIP' "$run_dir/$lint.out"; then
 			skip analysis "$lint.sh" "$(sed -n 's/.*# SKIP //p' "$run_dir/$lint.out")"
 		elif grep -q '^ok 1' "$run_dir/$lint.out"; then
