@@ -9,24 +9,25 @@
 #     valgrind   unit tests and the tools' main paths under memcheck
 #     fuzz       the fuzz targets' corpora and twenty seconds of new inputs
 #     distcheck  a release is made, unpacked, built, tested and removed again
-#     crash      power cuts on recorded disks, for LC_CRASH_SECONDS (240)
+#     crash      power cuts on recorded disks: 20,000 images, mutants, I/O errors
 #     package    Debian packages: built, checked, installed and used in a new root
 #     coverage   lines of src/lib that ran; below 90 % is a failure
 #
-# Without arguments all of them. The last line is always
+# Without arguments all of them but fuzz and package. The last line is always
 # "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
 # Everything is built below build/run (LC_RUN_DIR), the sources stay clean.
 #
 # LC_NO_INSTALL=1: do not install packages, skip what is missing.
-# LC_EVERY=N: tests of the tools that kill at every call do so at each Nth; set
-# by the stages that look for something else than the state left behind.
+# LC_EVERY=N: tests that go through every call, byte or fault take each Nth, best
+# a prime. Set by the stages after check, which look for something else than the
+# state left behind; check takes all.
 set -u
 
 source_dir=$(cd "${0%/*}/.." && pwd) || exit 1
 run_dir=${LC_RUN_DIR:-$source_dir/build/run}
-all_stages='check asan musl analysis valgrind distcheck coverage'
-# Only when they are named: they are not complete yet, and take their time.
-more_stages='fuzz crash package'
+all_stages='check asan musl analysis valgrind distcheck crash coverage'
+# Only when they are named: what fuzz finds is new each time, package needs a network.
+more_stages='fuzz package'
 
 for stage in "$@"; do
 	case " $all_stages $more_stages " in
