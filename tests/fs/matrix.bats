@@ -4,7 +4,7 @@
 
 setup_file() {
 	load fs
-	fs_setup_file
+	fs_setup_file memory
 }
 
 teardown_file() {
