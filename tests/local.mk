@@ -337,7 +337,7 @@ endif
 if ENABLE_SANITIZERS
 AM_TESTS_ENVIRONMENT += \
 	LC_WALK=--thin; export LC_WALK; \
-	LC_EVERY="$${LC_EVERY:-5}"; export LC_EVERY;
+	LC_EVERY="$${LC_EVERY:-7}"; export LC_EVERY;
 endif
 # Tools run as another user cannot write the counts; not worth a message.
 if ENABLE_COVERAGE

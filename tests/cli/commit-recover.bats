@@ -627,7 +627,7 @@ orphans()
 	mkdir d
 	for kind in staged stagedir exchanged inplace; do
 		n=0
-		while n=$((n + 1)); do
+		while n=$((n + ${LC_EVERY:-1})); do
 			orphan $kind d
 			status=0
 			crash $n:kill "$FAULTY/commit-recover" d > /dev/null || status=$?
