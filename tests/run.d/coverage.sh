@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
 # shellcheck shell=sh disable=SC2154 # source_dir, run_dir and jobs are set by run.sh
 # One set of objects is enough: static library only. The tests of the modules, and
-# those of the tools with the seam: all of the product's add less than half of one
-# per cent to what these show.
+# those of the tools with the seam: what the others would add does not pay for their
+# time.
 stage_coverage() {
 	if ! command -v gcovr >/dev/null; then
 		skip coverage coverage 'gcovr is not installed'
