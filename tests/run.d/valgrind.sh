@@ -18,8 +18,8 @@ stage_valgrind() {
 	export LC_EVERY=11
 	# shellcheck disable=SC2016 # for make
 	check valgrind "$run_dir/check" \
-		TESTS='$(filter-out tests/unit/test-log-device tests/unit/test-txn-chain,$(quick_programs))'
-	skip valgrind 'tests/unit/test-{log-device,txn-chain}' 'they judge children by their status, which memcheck changes'
+		TESTS='$(filter-out tests/unit/test-log-device,$(quick_programs))'
+	skip valgrind 'tests/unit/test-log-device' 'it judges children by their status, which memcheck changes'
 	skip valgrind 'the walks of tests/local.mk' 'every call, byte and fault in turn; they run with the sanitizers'
 	unset LC_EVERY
 	unset LC_UNIT_WRAP
