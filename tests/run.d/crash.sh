@@ -12,12 +12,13 @@ crash_part() {
 	shift
 	(cd "$run_dir/check" && "$@") >"$crash_out" 2>&1 </dev/null
 	crash_status=$?
-	crash_sum=$(tail -n 1 "$crash_out")
+	# what draws the heat map may have something to say behind it
+	crash_sum=$(grep -E '^[0-9]+ (mutants|I/O errors|distinct images)[, ]' "$crash_out" | tail -n 1)
 	if [ "$crash_status" -eq 77 ]; then
 		skip crash "$crash_name" "$(sed -n 's/^skipped: //p' "$crash_out")"
 	elif [ "$crash_status" -ne 0 ] || ! "enough_$crash_name"; then
 		grep -E '^(VIOLATION|SURVIVED)|^crash:|not finished' "$crash_out" | head -n 30
-		fail crash "$crash_name" "$crash_sum, see $crash_out"
+		fail crash "$crash_name" "${crash_sum:-it did not come to its end}, see $crash_out"
 	else
 		pass crash "$crash_name: $crash_sum"
 		echo "$crash_sum"
