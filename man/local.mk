@@ -12,6 +12,7 @@ dist_man_MANS += \
 	man/commit-triple.1 \
 	man/commit-triple.5 \
 	man/commit-txn.1 \
+	man/commit-vista.5 \
 	man/commit_range_open.3 \
 	man/commit_recover_scan.3 \
 	man/commit_rvm_initialize.3 \

@@ -68,7 +68,11 @@ unit_quick = \
 	tests/unit/test-publish \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
+	tests/unit/test-rvm-pitfalls \
 	tests/unit/test-rvm-threads \
+	tests/unit/test-rvm-vista \
+	tests/unit/test-rvm-vista-death \
+	tests/unit/test-rvm-vista-threads \
 	tests/unit/test-save \
 	tests/unit/test-save-brief \
 	tests/unit/test-save-conditional \
@@ -198,6 +202,8 @@ tests_unit_test_log_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_range_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_range_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_rvm_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_rvm_pitfalls_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_rvm_vista_death_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_txn_content_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 

@@ -19,7 +19,18 @@
  * isolation: who shares memory between threads locks it himself, until
  * commit_rvm_end_xact or abort_xact has returned.
  *
- * What survives: after COMMIT_RVM_FLUSH the death of the process and the loss of
+ * Vista mode (options.mode) has the same calls and needs no log of new values:
+ * regions are mapped shared, old values go into an undo log that is mapped as
+ * well, and the end of a transaction drops it, without a system call. A crash is
+ * an abort. After Lowell and Chen, "Free transactions with Rio Vista", 1997.
+ *
+ * What survives in the Vista mode: the death of the process, on any file system.
+ * The loss of power and a crash of the system only where segments and log lie on
+ * persistent memory (DAX and MAP_SYNC; statistics.persistent tells), or where
+ * memory itself survives. Else initialize says so with COMMIT_ECONFLICT and
+ * ENOTRECOVERABLE after a restart, and touches nothing; see accept_restart.
+ *
+ * What survives in the LRVM mode: after COMMIT_RVM_FLUSH the death of the process and the loss of
  * power; after COMMIT_RVM_NO_FLUSH neither, until commit_rvm_flush, a later
  * transaction with COMMIT_RVM_FLUSH, or the bounds of the queue have made it
  * durable. The order of commits is kept: what survives is a prefix of them.
@@ -29,7 +40,7 @@
  *
  * Threads: everything may be called by many threads, a transaction by one at a
  * time; terminate when no other call is under way. The library runs one thread
- * of its own for each commit_rvm, in which all signals are blocked.
+ * of its own for each commit_rvm of the LRVM mode, in which all signals are blocked.
  *
  * Errors: COMMIT_EFAILED: nothing changed, a transaction is still open and may
  * be aborted. COMMIT_EUNDECIDED: a flush of the log failed; the transaction
@@ -50,9 +61,21 @@ extern "C" {
 struct commit_rvm;
 struct commit_rvm_xact;
 
+/* See above; a log is of one of them for ever. */
+enum commit_rvm_mode { COMMIT_RVM_LRVM, COMMIT_RVM_VISTA };
+
 struct commit_rvm_options {
 	/* set by commit_rvm_options_init; do not change */
 	size_t size;
+	/* default COMMIT_RVM_LRVM; cannot be set later */
+	enum commit_rvm_mode mode;
+	/*
+	 * Vista: initialize also where the system has been restarted meanwhile and not
+	 * all was on persistent memory: you know that the page cache has got to the disk
+	 * or has survived (an orderly shutdown, a battery). Default 0.
+	 */
+	int accept_restart;
+	/* What follows is for LRVM; Vista checks the values and ignores them. */
 	/* of the log, before commits wait for truncation; default 64 MiB, at least 1 MiB */
 	uint64_t log_size;
 	/* the log is truncated when it is that full; default 50, 1 to 90 */
@@ -63,10 +86,11 @@ struct commit_rvm_options {
 };
 
 struct commit_rvm_statistics {
+	/* Vista: all commits */
 	uint64_t flush_commits;
 	uint64_t no_flush_commits;
 	uint64_t aborts;
-	/* written to the log, without padding to blocks */
+	/* written to the log, without padding to blocks; Vista: undo records of commits */
 	uint64_t log_bytes;
 	uint64_t truncations;
 	/* commits that had to wait for truncation */
@@ -75,6 +99,8 @@ struct commit_rvm_statistics {
 	uint64_t log_used;
 	uint64_t queued_bytes;
 	uint64_t open_xacts;
+	/* Vista: 1 as long as all that is mapped is on persistent memory, regions and undo logs */
+	int persistent;
 };
 
 enum commit_rvm_begin { COMMIT_RVM_RESTORE, COMMIT_RVM_NO_RESTORE };
@@ -90,9 +116,10 @@ COMMIT_API int commit_rvm_create_log(const char *log, const struct commit_rvm_op
                                      struct commit_error *err);
 
 /*
- * Opens the log and applies what it holds to its segments. COMMIT_EBUSY: another
- * process uses it. COMMIT_ECONFLICT: it is damaged, or a segment that it has
- * changes of is gone or another one; nothing was touched.
+ * Opens the log and applies what it holds to its segments; Vista: takes back what
+ * was open. COMMIT_EBUSY: another process uses it. COMMIT_EREFUSED: it is of the
+ * other mode. COMMIT_ECONFLICT: it is damaged, or a segment that it has changes of
+ * is gone or another one, or memory has not survived; nothing was touched.
  */
 COMMIT_API int commit_rvm_initialize(const char *log, const struct commit_rvm_options *opt,
                                      struct commit_rvm **rvm, struct commit_error *err);
@@ -127,14 +154,21 @@ COMMIT_API int commit_rvm_begin_xact(struct commit_rvm *rvm, enum commit_rvm_beg
 COMMIT_API int commit_rvm_set_range(struct commit_rvm_xact *xact, void *start, size_t length,
                                     struct commit_error *err);
 
-/* COMMIT_EFAILED, among others for a transaction that is larger than the log: it is still open. */
+/*
+ * COMMIT_EFAILED, among others for a transaction that is larger than the log: it is
+ * still open. Vista: both modes are the same, and it does not fail.
+ */
 COMMIT_API int commit_rvm_end_xact(struct commit_rvm_xact *xact, enum commit_rvm_end mode,
                                    struct commit_error *err);
 
-/* Memory is as it was. COMMIT_EREFUSED: it is NO_RESTORE, and still open. */
+/*
+ * Memory is as it was. COMMIT_EREFUSED: it is NO_RESTORE, and still open. Vista,
+ * COMMIT_EFAILED: something has written to the undo log; nothing was put back.
+ */
 COMMIT_API int commit_rvm_abort_xact(struct commit_rvm_xact *xact, struct commit_error *err);
 
-/* All that has ended is durable. */
+/* All that has ended is durable. Vista, this and truncate: segments are written to their devices.
+ */
 COMMIT_API int commit_rvm_flush(struct commit_rvm *rvm, struct commit_error *err);
 
 /* All that has ended is in its segments, durably. Transactions may go on meanwhile. */

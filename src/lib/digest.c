@@ -56,3 +56,8 @@ uint64_t lc_digest64(const void *buffer, size_t length)
 {
 	return XXH3_64bits(buffer, length);
 }
+
+uint64_t lc_digest64_seeded(const void *buffer, size_t length, uint64_t seed)
+{
+	return XXH3_64bits_withSeed(buffer, length, seed);
+}

@@ -31,5 +31,7 @@ void lc_digest_free(struct lc_digest_stream *stream);
 
 /* 64 bits over one buffer. */
 uint64_t lc_digest64(const void *buffer, size_t length);
+/* Another one for each seed. */
+uint64_t lc_digest64_seeded(const void *buffer, size_t length, uint64_t seed);
 
 #endif

@@ -28,12 +28,14 @@ libcommit_sources = \
 	src/lib/range.c src/lib/range.h src/lib/range-case.c src/lib/range-home.c \
 	src/lib/range-internal.h src/lib/range-pass.c src/lib/range-record.c \
 	src/lib/range-recover.c src/lib/range-show.c src/lib/range-target.c \
+	src/lib/pmem.c src/lib/pmem.h \
 	src/lib/record.c src/lib/record.h \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
 	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-range.c \
 	src/lib/recover-resolve.c src/lib/recover-store.c src/lib/recover-triple.c \
-	src/lib/rvm.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
-	src/lib/rvm-truncate.c src/lib/rvm-xact.c \
+	src/lib/rvm.c src/lib/rvm-apply.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
+	src/lib/rvm-truncate.c src/lib/rvm-undo.c src/lib/rvm-vista.c src/lib/rvm-vista.h \
+	src/lib/rvm-vista-files.c src/lib/rvm-vista-recover.c src/lib/rvm-xact.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \

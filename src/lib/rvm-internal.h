@@ -7,6 +7,8 @@
  *     rvm-xact.c       transactions in memory
  *     rvm-log.c        transactions as records; the queue; back-pressure
  *     rvm-truncate.c   from the log to the segments: truncation and recovery; the thread
+ *     rvm-apply.c      the files that a log has changes of
+ *     rvm-vista*.c     the Vista mode, see rvm-vista.h
  *
  * Records, all of transaction 0: a transaction that has ended is one record of
  * the type LC_RVM_XACT, so it is there or not; one that is too large for that is
@@ -37,6 +39,8 @@ enum lc_rvm_type { LC_RVM_XACT = LC_LOG_OPERATION, LC_RVM_PART, LC_RVM_SEGMENT, 
 #define LC_RVM_RECORD_MAX ((size_t)1024 * 1024)
 #define LC_RVM_RANGE_HEAD ((size_t)16)
 #define LC_RVM_LOG_MIN ((uint64_t)1024 * 1024)
+/* What says which file a number means, as it stands in logs. */
+#define LC_RVM_SEGMENT_MAX (24 + PATH_MAX)
 
 /* A file. Numbers begin at 1 and stay while the log is open. */
 struct lc_rvm_segment {
@@ -51,6 +55,10 @@ struct lc_rvm_segment {
 	char path[PATH_MAX];
 };
 
+/*
+ * Never freed while the log is open, but used again: a thread of the Vista mode
+ * looks at the one it used last without the mutex.
+ */
 struct lc_rvm_region {
 	struct lc_rvm_region *next;
 	struct lc_rvm_segment *segment;
@@ -59,6 +67,9 @@ struct lc_rvm_region {
 	unsigned char *memory;
 	/* ranges of open transactions */
 	uint64_t pins;
+	/* Vista: on persistent memory; nobody may begin to use it */
+	int persistent;
+	_Atomic int closing;
 };
 
 /* One range of a transaction; ranges are disjoint and sorted by address. */
@@ -87,8 +98,12 @@ struct lc_rvm_batch {
 	unsigned char payload[];
 };
 
+struct lc_vista;
+
 struct commit_rvm {
 	struct commit_rvm_options opt;
+	/* of the Vista mode, else NULL */
+	struct lc_vista *vista;
 	/* its directory is locked while dirfd is open */
 	char *path;
 	int dirfd;
@@ -108,6 +123,8 @@ struct commit_rvm {
 	int truncate_failed;
 	struct lc_rvm_segment *segments;
 	struct lc_rvm_region *regions;
+	/* unmapped, to be used again */
+	struct lc_rvm_region *retired;
 	uint32_t last_number;
 	/* ended with NO_FLUSH, oldest first */
 	struct lc_rvm_batch *queue;
@@ -142,6 +159,37 @@ int lc_rvm_append(struct commit_rvm *rvm, const struct lc_rvm_batch *batch, int 
 int lc_rvm_enqueue(struct commit_rvm *rvm, struct lc_rvm_batch *batch);
 /* Everything that is queued, durable. */
 int lc_rvm_force_queue(struct commit_rvm *rvm);
+
+/* rvm-apply.c: a file that a log has changes of, on their way to it */
+struct lc_rvm_file {
+	struct lc_rvm_file *next;
+	uint32_t number;
+	uint64_t fs;
+	uint64_t inode;
+	/* one of those that are mapped, or opened for this */
+	int fd;
+	int owned;
+	/* has been written: to be flushed */
+	int touched;
+	char path[PATH_MAX];
+};
+
+struct lc_rvm_files {
+	struct commit_rvm *rvm;
+	struct lc_rvm_file *list;
+	/* -ESTALE: what is in the way, and of which file */
+	const char *why;
+	const char *path;
+};
+
+/* What a number means, as bytes; returns their count. */
+uint32_t lc_rvm_put_segment(const struct lc_rvm_segment *segment,
+                            unsigned char payload[LC_RVM_SEGMENT_MAX]);
+/* Takes such bytes and opens the file. -EBADMSG: they are none. */
+int lc_rvm_files_take(struct lc_rvm_files *files, const unsigned char *p, size_t size);
+struct lc_rvm_file *lc_rvm_files_find(const struct lc_rvm_files *files, uint32_t number);
+int lc_rvm_files_flush(const struct lc_rvm_files *files);
+void lc_rvm_files_release(struct lc_rvm_files *files);
 
 /* rvm-truncate.c */
 /* What the log holds goes to its segments. -ESTALE: why and path tell what is in the way. */

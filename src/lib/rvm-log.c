@@ -12,7 +12,6 @@
 
 /* commit-rvm(5) */
 enum { AT_SEGMENT = 0, AT_LENGTH = 4, AT_OFFSET = 8 };
-enum { AT_NUMBER = 0, AT_PATH_LENGTH = 4, AT_FS = 8, AT_INODE = 16, SEGMENT_HEAD = 24 };
 
 static size_t padded(size_t length)
 {
@@ -154,19 +153,12 @@ static int append_raw(struct commit_rvm *rvm, const struct lc_log_entry *entries
 
 static int define(struct commit_rvm *rvm, struct lc_rvm_segment *segment)
 {
-	unsigned char payload[SEGMENT_HEAD + PATH_MAX];
-	size_t length = strlen(segment->path);
-	const struct lc_log_entry entry = {LC_RVM_SEGMENT, (uint32_t)(SEGMENT_HEAD + length), 0,
+	unsigned char payload[LC_RVM_SEGMENT_MAX];
+	const struct lc_log_entry entry = {LC_RVM_SEGMENT, lc_rvm_put_segment(segment, payload), 0,
 	                                   payload};
 	uint64_t end;
-	int rc;
+	int rc = append_raw(rvm, &entry, 1, lc_record_size(entry.length), &end);
 
-	lc_put_le32(payload + AT_NUMBER, segment->number);
-	lc_put_le32(payload + AT_PATH_LENGTH, (uint32_t)length);
-	lc_put_le64(payload + AT_FS, segment->fs);
-	lc_put_le64(payload + AT_INODE, segment->inode);
-	memcpy(payload + SEGMENT_HEAD, segment->path, length);
-	rc = append_raw(rvm, &entry, 1, lc_record_size(entry.length), &end);
 	segment->defined = rc == 0;
 	return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "rvm-internal.h"
+#include "rvm-vista.h"
 
 #include "error.h"
 #include "sys.h"
@@ -141,7 +141,13 @@ static int find_segment(struct commit_rvm *rvm, const char *path, unsigned flags
 		            "another process uses the segment", err);
 		return COMMIT_EBUSY;
 	}
-	fresh->number = ++rvm->last_number;
+	fresh->number = rvm->last_number + 1;
+	rc = rvm->vista ? lc_vista_define(rvm, fresh) : 0;
+	if (rc) {
+		free_segment(fresh);
+		return lc_rvm_fail(rvm, COMMIT_EFAILED, rc, "note segment", NULL, NULL, err);
+	}
+	rvm->last_number++;
 	fresh->next = rvm->segments;
 	rvm->segments = fresh;
 	*segment = fresh;
@@ -160,58 +166,95 @@ static int overlaps(const struct commit_rvm *rvm, const struct lc_rvm_segment *s
 	return 0;
 }
 
-/* Long enough, and durably so: pages behind the end cannot be used. */
-static int make_room(const struct lc_rvm_segment *segment, uint64_t end, unsigned flags)
+/*
+ * Long enough, and durably so: pages behind the end cannot be used. What is
+ * mapped shared must have its blocks, for a full disk would kill the process.
+ */
+static int make_room(const struct commit_rvm *rvm, const struct lc_rvm_segment *segment,
+                     uint64_t end, unsigned flags)
 {
 	struct stat st;
 	int rc = lc_sys_fstat(segment->fd, &st);
 
-	if (rc || (uint64_t)st.st_size >= end)
+	if (rc || ((uint64_t)st.st_size >= end && !rvm->vista))
 		return rc;
-	if (!(flags & COMMIT_RVM_CREATE))
+	if ((uint64_t)st.st_size < end && !(flags & COMMIT_RVM_CREATE))
 		return -ENXIO;
 	rc = lc_sys_reserve(segment->fd, 0, (off_t)end);
-	if (!rc || rc == -EOPNOTSUPP || rc == -ENOSYS)
+	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
+		rc = 0;
+	if (!rc && (uint64_t)st.st_size < end)
 		rc = lc_sys_ftruncate(segment->fd, (off_t)end);
 	return rc ? rc : lc_sys_fsync(segment->fd);
 }
 
-static int map_region(struct commit_rvm *rvm, struct lc_rvm_segment *segment,
-                      const struct lc_rvm_region *want, unsigned flags, void **memory)
+static int map_memory(struct commit_rvm *rvm, const struct lc_rvm_region *want,
+                      struct lc_rvm_region *region)
 {
-	struct lc_rvm_region *region = malloc(sizeof *region);
 	void *at = NULL;
-	int rc = region ? make_room(segment, want->offset + want->length, flags) : -ENOMEM;
+	int rc;
 
-	if (!rc)
-		rc = lc_sys_map_private(segment->fd, (off_t)want->offset, want->length,
+	if (!rvm->vista)
+		rc = lc_sys_map_private(want->segment->fd, (off_t)want->offset, want->length,
 		                        want->memory, &at);
-	if (rc) {
-		free(region);
-		return rc;
+	else
+		rc = lc_sys_map_shared(want->segment->fd, (off_t)want->offset, want->length,
+		                       want->memory, &at, &region->persistent);
+	if (!rc && rvm->vista && !region->persistent) {
+		rc = lc_vista_note_volatile(rvm);
+		if (rc)
+			lc_sys_unmap(at, want->length);
 	}
-	*region = *want;
+	if (rc)
+		return rc;
+	region->segment = want->segment;
+	region->offset = want->offset;
+	region->length = want->length;
 	region->memory = at;
-	region->segment = segment;
+	region->pins = 0;
+	return 0;
+}
+
+static int map_region(struct commit_rvm *rvm, const struct lc_rvm_region *want, unsigned flags,
+                      void **memory)
+{
+	struct lc_rvm_region *region = rvm->retired;
+	int rc;
+
+	/* Made in any case as one that can be used again. */
+	if (!region) {
+		region = calloc(1, sizeof *region);
+		if (!region)
+			return -ENOMEM;
+		region->closing = 1;
+		rvm->retired = region;
+	}
+	rc = make_room(rvm, want->segment, want->offset + want->length, flags);
+	if (!rc)
+		rc = map_memory(rvm, want, region);
+	if (rc)
+		return rc;
+	rvm->retired = region->next;
 	region->next = rvm->regions;
 	rvm->regions = region;
-	segment->regions++;
-	*memory = at;
+	region->segment->regions++;
+	region->closing = 0;
+	*memory = region->memory;
 	return 0;
 }
 
 static int map_locked(struct commit_rvm *rvm, const char *path, const struct lc_rvm_region *want,
                       unsigned flags, void **memory, struct commit_error *err)
 {
-	struct lc_rvm_segment *segment = NULL;
-	int rc = find_segment(rvm, path, flags, &segment, err);
+	struct lc_rvm_region where = *want;
+	int rc = find_segment(rvm, path, flags, &where.segment, err);
 
 	if (rc)
 		return rc;
-	if (overlaps(rvm, segment, want->offset, want->length))
+	if (overlaps(rvm, where.segment, want->offset, want->length))
 		return lc_rvm_fail(rvm, COMMIT_EREFUSED, -EEXIST, "map", path,
 		                   "a part of it is mapped already", err);
-	rc = map_region(rvm, segment, want, flags, memory);
+	rc = map_region(rvm, &where, flags, memory);
 	if (rc == -ENXIO)
 		return lc_rvm_fail(rvm, COMMIT_EREFUSED, rc, "map", path,
 		                   "the segment is too short", err);
@@ -234,7 +277,7 @@ int commit_rvm_map(struct commit_rvm *rvm, const char *segment, uint64_t offset,
 		                   "offset, length and address are multiples of the page size",
 		                   err);
 	/* What was committed while it was mapped before must be in the file. */
-	rc = lc_rvm_truncate(rvm);
+	rc = rvm->vista ? 0 : lc_rvm_truncate(rvm);
 	if (rc)
 		return lc_rvm_fail(rvm, COMMIT_EFAILED, rc, "truncate", NULL, NULL, err);
 	pthread_mutex_lock(&rvm->mutex);
@@ -243,16 +286,25 @@ int commit_rvm_map(struct commit_rvm *rvm, const char *segment, uint64_t offset,
 	return rc;
 }
 
-static int unmap_region(struct lc_rvm_region **link)
+static int is_used(struct commit_rvm *rvm, struct lc_rvm_region *region)
+{
+	return rvm->vista ? lc_vista_uses(rvm, region) : region->pins > 0;
+}
+
+static int unmap_region(struct commit_rvm *rvm, struct lc_rvm_region **link)
 {
 	struct lc_rvm_region *region = *link;
 	int rc = lc_sys_unmap(region->memory, region->length);
 
-	if (rc)
+	if (rc) {
+		region->closing = 0;
 		return rc;
+	}
 	*link = region->next;
 	region->segment->regions--;
-	free(region);
+	region->closing = 1;
+	region->next = rvm->retired;
+	rvm->retired = region;
 	return 0;
 }
 
@@ -266,7 +318,7 @@ int commit_rvm_unmap(struct commit_rvm *rvm, void *memory, struct commit_error *
 		if ((*link)->memory == memory)
 			break;
 	if (*link)
-		rc = (*link)->pins ? -EBUSY : unmap_region(link);
+		rc = is_used(rvm, *link) ? -EBUSY : unmap_region(rvm, link);
 	pthread_mutex_unlock(&rvm->mutex);
 	if (rc == -EBUSY)
 		return lc_rvm_fail(rvm, COMMIT_EREFUSED, rc, "unmap", NULL,
@@ -285,6 +337,10 @@ void lc_rvm_unmap_all(struct commit_rvm *rvm)
 	while ((region = rvm->regions)) {
 		rvm->regions = region->next;
 		lc_sys_unmap(region->memory, region->length);
+		free(region);
+	}
+	while ((region = rvm->retired)) {
+		rvm->retired = region->next;
 		free(region);
 	}
 	while ((segment = rvm->segments)) {

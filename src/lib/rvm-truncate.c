@@ -15,20 +15,6 @@
 #include <time.h>
 
 enum { AT_SEGMENT = 0, AT_LENGTH = 4, AT_OFFSET = 8 };
-enum { AT_NUMBER = 0, AT_PATH_LENGTH = 4, AT_FS = 8, AT_INODE = 16, SEGMENT_HEAD = 24 };
-
-/* A file that the log has changes of, on their way to it. */
-struct applied {
-	struct applied *next;
-	uint32_t number;
-	uint64_t fs;
-	uint64_t inode;
-	/* one of those that are mapped, or opened for this */
-	int fd;
-	int owned;
-	int touched;
-	char path[PATH_MAX];
-};
 
 struct applying {
 	struct commit_rvm *rvm;
@@ -36,88 +22,18 @@ struct applying {
 	uint64_t from;
 	/* look whether it can be done, touch nothing */
 	int look_only;
-	struct applied *files;
+	struct lc_rvm_files files;
 	/* parts whose commit record has not come yet, copied */
 	unsigned char **parts;
 	uint32_t *lengths;
 	size_t count;
 	size_t room;
-	/* what is wrong */
-	const char *why;
-	const char *path;
 };
-
-static struct applied *find(struct applying *a, uint32_t number)
-{
-	struct applied *file;
-
-	for (file = a->files; file && file->number != number; file = file->next)
-		;
-	return file;
-}
-
-static int wrong(struct applying *a, const char *why, const char *path)
-{
-	a->why = why;
-	a->path = path;
-	return -ESTALE;
-}
-
-/* By its path and identity. One that nothing has been mapped of in this life is opened. */
-static int open_file(struct applying *a, struct applied *file)
-{
-	const struct lc_rvm_segment *segment;
-	int rc;
-
-	for (segment = a->rvm->segments; segment; segment = segment->next)
-		if (segment->fs == file->fs && segment->inode == file->inode) {
-			file->fd = segment->fd;
-			return 0;
-		}
-	file->owned = 1;
-	file->fd = lc_sys_open(AT_FDCWD, file->path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (file->fd == -ENOENT || file->fd == -ENOTDIR || file->fd == -ELOOP)
-		return wrong(a, "a segment that the log has changes of is gone", file->path);
-	if (file->fd < 0)
-		return file->fd;
-	rc = lc_rvm_same_segment(file->fd, file->fs, file->inode);
-	if (rc == -ESTALE)
-		return wrong(a, "a segment that the log has changes of is another file now",
-		             file->path);
-	return !rc && lc_sys_lock(file->fd) == -EWOULDBLOCK ? -EBUSY : rc;
-}
-
-static int take_segment(struct applying *a, const struct lc_record *record)
-{
-	const unsigned char *p = record->payload;
-	struct applied *file;
-	uint32_t length;
-
-	if (record->length < SEGMENT_HEAD)
-		return -EBADMSG;
-	length = lc_get_le32(p + AT_PATH_LENGTH);
-	if (length >= PATH_MAX || length != record->length - SEGMENT_HEAD || p[SEGMENT_HEAD] != '/')
-		return -EBADMSG;
-	file = find(a, lc_get_le32(p + AT_NUMBER));
-	if (file)
-		return file->inode == lc_get_le64(p + AT_INODE) ? 0 : -EBADMSG;
-	file = calloc(1, sizeof *file);
-	if (!file)
-		return -ENOMEM;
-	file->next = a->files;
-	a->files = file;
-	file->fd = -1;
-	file->number = lc_get_le32(p + AT_NUMBER);
-	file->fs = lc_get_le64(p + AT_FS);
-	file->inode = lc_get_le64(p + AT_INODE);
-	memcpy(file->path, p + SEGMENT_HEAD, length);
-	return open_file(a, file);
-}
 
 /* The new values in one payload, written where they belong. */
 static int apply(struct applying *a, const unsigned char *p, size_t left)
 {
-	struct applied *file;
+	struct lc_rvm_file *file;
 	uint32_t length;
 	uint64_t offset;
 	size_t size;
@@ -130,13 +46,14 @@ static int apply(struct applying *a, const unsigned char *p, size_t left)
 		length = lc_get_le32(p + AT_LENGTH);
 		offset = lc_get_le64(p + AT_OFFSET);
 		size = LC_RVM_RANGE_HEAD + ((size_t)length + 7) / 8 * 8;
-		file = find(a, lc_get_le32(p + AT_SEGMENT));
+		file = lc_rvm_files_find(&a->files, lc_get_le32(p + AT_SEGMENT));
 		if (!file || length == 0 || size > left || offset > (uint64_t)INT64_MAX - length)
 			return -EBADMSG;
 		at = (off_t)offset;
+		if (a->look_only)
+			continue;
 		file->touched = 1;
-		if (!a->look_only)
-			rc = lc_copy_bytes(file->fd, &at, p + LC_RVM_RANGE_HEAD, length);
+		rc = lc_copy_bytes(file->fd, &at, p + LC_RVM_RANGE_HEAD, length);
 	}
 	return rc;
 }
@@ -194,7 +111,7 @@ static int visit(void *context, const struct lc_record *record)
 		drop_parts(a);
 	switch (record->type) {
 	case LC_RVM_SEGMENT:
-		return take_segment(a, record);
+		return lc_rvm_files_take(&a->files, record->payload, record->length);
 	case LC_RVM_XACT:
 		return apply(a, record->payload, record->length);
 	case LC_RVM_PART:
@@ -208,30 +125,12 @@ static int visit(void *context, const struct lc_record *record)
 	}
 }
 
-static int flush_files(struct applying *a)
-{
-	struct applied *file;
-	int rc = 0;
-
-	for (file = a->files; file && !rc; file = file->next)
-		if (file->touched && !a->look_only)
-			rc = lc_sys_fdatasync(file->fd);
-	return rc;
-}
-
 static void release(struct applying *a)
 {
-	struct applied *file;
-
 	drop_parts(a);
 	free(a->parts);
 	free(a->lengths);
-	while ((file = a->files)) {
-		a->files = file->next;
-		if (file->owned)
-			lc_sys_drop(&file->fd);
-		free(file);
-	}
+	lc_rvm_files_release(&a->files);
 }
 
 static int note_truncated(struct commit_rvm *rvm, uint64_t position, uint64_t *end)
@@ -268,7 +167,7 @@ static int scan(struct applying *a, int look_only)
 	a->look_only = look_only;
 	rc = lc_log_scan(a->rvm->log, LC_LOG_FORWARD, visit, a);
 	drop_parts(a);
-	return rc ? rc : flush_files(a);
+	return rc ? rc : lc_rvm_files_flush(&a->files);
 }
 
 static void told(struct commit_rvm *rvm, int rc, uint64_t position)
@@ -287,7 +186,7 @@ static void told(struct commit_rvm *rvm, int rc, uint64_t position)
 /* One epoch: transactions go on behind its end. */
 static int truncate_log(struct commit_rvm *rvm)
 {
-	struct applying a = {.rvm = rvm};
+	struct applying a = {.rvm = rvm, .files = {.rvm = rvm}};
 	uint64_t position, end;
 	int rc;
 
@@ -329,7 +228,7 @@ static int find_truncated(void *context, const struct lc_record *record)
 
 int lc_rvm_recover(struct commit_rvm *rvm, const char **why, char path[PATH_MAX])
 {
-	struct applying a = {.rvm = rvm};
+	struct applying a = {.rvm = rvm, .files = {.rvm = rvm}};
 	uint64_t position = lc_log_end(rvm->log), end;
 	int rc = lc_log_scan(rvm->log, LC_LOG_FORWARD, find_truncated, &a.from);
 
@@ -338,9 +237,9 @@ int lc_rvm_recover(struct commit_rvm *rvm, const char **why, char path[PATH_MAX]
 		rc = scan(&a, 1);
 	if (!rc)
 		rc = scan(&a, 0);
-	*why = a.why;
-	if (a.path)
-		strcpy(path, a.path);
+	*why = a.files.why;
+	if (a.files.path)
+		strcpy(path, a.files.path);
 	release(&a);
 	if (!rc)
 		rc = note_truncated(rvm, position, &end);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "rvm-internal.h"
+#include "rvm-vista.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,6 +14,8 @@ int commit_rvm_begin_xact(struct commit_rvm *rvm, enum commit_rvm_begin mode,
 
 	if (mode != COMMIT_RVM_RESTORE && mode != COMMIT_RVM_NO_RESTORE)
 		return lc_rvm_fail(rvm, COMMIT_EUSAGE, -EINVAL, "begin", NULL, "no such mode", err);
+	if (rvm->vista)
+		return lc_vista_begin(rvm, mode, xact, err);
 	made = calloc(1, sizeof *made);
 	if (!made)
 		return lc_rvm_fail(rvm, COMMIT_EFAILED, -ENOMEM, "begin", NULL, NULL, err);
@@ -130,6 +132,8 @@ int commit_rvm_set_range(struct commit_rvm_xact *xact, void *start, size_t lengt
 
 	if (length == 0)
 		return 0;
+	if (rvm->vista)
+		return lc_vista_set_range(xact, start, length, err);
 	region = pin(rvm, start, length);
 	if (!region)
 		return lc_rvm_fail(rvm, COMMIT_EUSAGE, -EFAULT, "set range", NULL,
@@ -164,6 +168,11 @@ int commit_rvm_abort_xact(struct commit_rvm_xact *xact, struct commit_error *err
 	if (xact->mode != COMMIT_RVM_RESTORE)
 		return lc_rvm_fail(rvm, COMMIT_EREFUSED, -EINVAL, "abort", NULL,
 		                   "old values were not kept: it was begun with NO_RESTORE", err);
+	if (rvm->vista)
+		return lc_vista_abort(xact)
+		               ? lc_rvm_fail(rvm, COMMIT_EFAILED, -EBADMSG, "abort", NULL,
+		                             "the undo log is damaged: nothing was put back", err)
+		               : 0;
 	for (i = 0; i < xact->count; i++)
 		memcpy(xact->ranges[i].start, xact->ranges[i].old, xact->ranges[i].length);
 	pthread_mutex_lock(&rvm->mutex);
@@ -216,6 +225,8 @@ int commit_rvm_end_xact(struct commit_rvm_xact *xact, enum commit_rvm_end mode,
 
 	if (mode != COMMIT_RVM_FLUSH && mode != COMMIT_RVM_NO_FLUSH)
 		return lc_rvm_fail(rvm, COMMIT_EUSAGE, -EINVAL, "end", NULL, "no such mode", err);
+	if (rvm->vista)
+		return lc_vista_end(xact);
 	batch = lc_rvm_encode(xact);
 	if (!batch)
 		rc = -ENOMEM;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "rvm-internal.h"
+#include "rvm-vista.h"
 
 #include "error.h"
 #include "sys.h"
@@ -39,6 +39,9 @@ static int check_options(const struct commit_rvm_options *opt, const char *path,
 	if (opt->size != sizeof *opt)
 		return lc_error_set(err, COMMIT_EUSAGE, EINVAL, "set options", path,
 		                    "options were not set up by commit_rvm_options_init");
+	if (opt->mode != COMMIT_RVM_LRVM && opt->mode != COMMIT_RVM_VISTA)
+		return lc_error_set(err, COMMIT_EUSAGE, EINVAL, "set options", path,
+		                    "there is no such mode");
 	if (opt->log_size < LC_RVM_LOG_MIN || opt->log_size > INT64_MAX ||
 	    opt->truncate_percent < 1 || opt->truncate_percent > percent_max || opt->queue_ms < 0 ||
 	    opt->queue_bytes > opt->log_size / 4)
@@ -68,15 +71,28 @@ static int open_dir(const char *path, int *fd)
 	return rc;
 }
 
-static int make_log(const char *path)
+/* One of the other mode is a log, too. */
+static int make_in(int dirfd, enum commit_rvm_mode mode)
 {
 	struct lc_log_options options;
+	int rc;
+
+	log_options(&options);
+	if (mode == COMMIT_RVM_LRVM) {
+		rc = lc_vista_is(dirfd);
+		return rc == -ENOENT ? lc_log_create(dirfd, &options) : rc ? rc : -EEXIST;
+	}
+	rc = lc_sys_access(dirfd, "super", F_OK);
+	return rc == -ENOENT ? lc_vista_create(dirfd) : rc ? rc : -EEXIST;
+}
+
+static int make_log(const char *path, enum commit_rvm_mode mode)
+{
 	struct lc_place place;
 	struct commit_error err;
 	int fd = -1;
 	int rc;
 
-	log_options(&options);
 	if (lc_dir_resolve(path, COMMIT_SYMLINK_FOLLOW, &place, &err))
 		return -err.errnum;
 	rc = lc_sys_mkdir(place.fd, place.name, 0700);
@@ -85,7 +101,7 @@ static int make_log(const char *path)
 	if (!rc)
 		rc = open_dir(path, &fd);
 	if (!rc)
-		rc = lc_log_create(fd, &options);
+		rc = make_in(fd, mode);
 	if (!rc)
 		rc = lc_dir_flush(&place, fd);
 	lc_sys_drop(&fd);
@@ -109,6 +125,13 @@ static int fail(const char *path, int rc, const char *operation, struct commit_e
 	case -EBADMSG:
 		return lc_error_set(err, COMMIT_ECONFLICT, EBADMSG, operation, path,
 		                    "the log is damaged; nothing was touched");
+	case -ENOTRECOVERABLE:
+		return lc_error_set(err, COMMIT_ECONFLICT, ENOTRECOVERABLE, operation, path,
+		                    "the system was restarted while regions were mapped, and "
+		                    "they are not on persistent memory: see accept_restart");
+	case -EMEDIUMTYPE:
+		return lc_error_set(err, COMMIT_EREFUSED, EINVAL, operation, path,
+		                    "it is a log of the other mode, LRVM or Vista");
 	case -EPROTONOSUPPORT:
 		return lc_error_set(err, COMMIT_ECONFLICT, EPROTONOSUPPORT, operation, path,
 		                    "the log is of a version that is not known here");
@@ -127,7 +150,7 @@ int commit_rvm_create_log(const char *log, const struct commit_rvm_options *opt,
 	rc = check_options(opt ? opt : &defaults, log, err);
 	if (rc)
 		return rc;
-	rc = make_log(log);
+	rc = make_log(log, opt ? opt->mode : defaults.mode);
 	return rc ? fail(log, rc, "create log", err) : 0;
 }
 
@@ -152,6 +175,7 @@ static int init_locks(struct commit_rvm *rvm)
 static void free_rvm(struct commit_rvm *rvm)
 {
 	lc_rvm_thread_stop(rvm);
+	lc_vista_free(rvm);
 	lc_rvm_unmap_all(rvm);
 	lc_log_close(rvm->log);
 	lc_sys_drop(&rvm->dirfd);
@@ -163,24 +187,39 @@ static void free_rvm(struct commit_rvm *rvm)
 	free(rvm);
 }
 
-static int start(struct commit_rvm *rvm, struct commit_error *err)
+/* -EMEDIUMTYPE: it is a log of the other mode. */
+static int open_log(struct commit_rvm *rvm)
 {
 	struct lc_log_options options;
+	int rc;
+
+	log_options(&options);
+	rc = lc_vista_is(rvm->dirfd);
+	if (rvm->opt.mode == COMMIT_RVM_VISTA)
+		return rc == -ENOENT && lc_sys_access(rvm->dirfd, "super", F_OK) == 0 ? -EMEDIUMTYPE
+		                                                                      : rc;
+	if (rc == -ENOENT)
+		return lc_log_open(rvm->dirfd, &options, &rvm->log, NULL);
+	return rc == 0 || rc == -EBADMSG || rc == -EPROTONOSUPPORT ? -EMEDIUMTYPE : rc;
+}
+
+static int start(struct commit_rvm *rvm, struct commit_error *err)
+{
+	const int vista = rvm->opt.mode == COMMIT_RVM_VISTA;
 	const char *why = NULL;
 	char path[PATH_MAX] = "";
 	int rc = open_dir(rvm->path, &rvm->dirfd);
 
-	log_options(&options);
 	if (!rc)
 		rc = lc_sys_lock(rvm->dirfd);
 	if (!rc)
-		rc = lc_log_open(rvm->dirfd, &options, &rvm->log, NULL);
+		rc = open_log(rvm);
 	if (rc)
 		return fail(rvm->path, rc, "open log", err);
-	rc = lc_rvm_recover(rvm, &why, path);
+	rc = vista ? lc_vista_start(rvm, &why, path) : lc_rvm_recover(rvm, &why, path);
 	if (rc == -ESTALE)
 		return lc_error_set(err, COMMIT_ECONFLICT, ESTALE, "recover", path, why);
-	if (!rc)
+	if (!rc && !vista)
 		rc = lc_rvm_thread_start(rvm);
 	return rc ? fail(rvm->path, rc, "recover", err) : 0;
 }
@@ -224,6 +263,23 @@ static void drop_queue(struct commit_rvm *rvm)
 	}
 }
 
+static int end_log(struct commit_rvm *rvm)
+{
+	int rc = lc_rvm_truncate(rvm);
+
+	lc_rvm_thread_stop(rvm);
+	/* What says that it was truncated, too. */
+	return rc ? rc : lc_log_force(rvm->log, lc_log_end(rvm->log));
+}
+
+/* Nothing is left that says that memory must have survived. */
+static int end_vista(struct commit_rvm *rvm)
+{
+	int rc = lc_vista_sync(rvm);
+
+	return rc ? rc : lc_vista_sweep(rvm->dirfd);
+}
+
 int commit_rvm_terminate(struct commit_rvm *rvm, struct commit_error *err)
 {
 	struct commit_rvm_statistics now;
@@ -233,11 +289,7 @@ int commit_rvm_terminate(struct commit_rvm *rvm, struct commit_error *err)
 	if (now.open_xacts > 0)
 		return lc_rvm_fail(rvm, COMMIT_EREFUSED, -EBUSY, "terminate", NULL,
 		                   "transactions are open", err);
-	rc = lc_rvm_truncate(rvm);
-	lc_rvm_thread_stop(rvm);
-	/* What says that it was truncated, too. */
-	if (!rc)
-		rc = lc_log_force(rvm->log, lc_log_end(rvm->log));
+	rc = rvm->vista ? end_vista(rvm) : end_log(rvm);
 	if (rc)
 		lc_rvm_fail(rvm, COMMIT_EUNDECIDED, rc, "terminate", NULL,
 		            "the next initialize tells what is durable", err);
@@ -248,14 +300,14 @@ int commit_rvm_terminate(struct commit_rvm *rvm, struct commit_error *err)
 
 int commit_rvm_flush(struct commit_rvm *rvm, struct commit_error *err)
 {
-	int rc = lc_rvm_force_queue(rvm);
+	int rc = rvm->vista ? lc_vista_sync(rvm) : lc_rvm_force_queue(rvm);
 
 	return rc ? lc_rvm_fail(rvm, COMMIT_EUNDECIDED, rc, "flush", NULL, NULL, err) : 0;
 }
 
 int commit_rvm_truncate(struct commit_rvm *rvm, struct commit_error *err)
 {
-	int rc = lc_rvm_truncate(rvm);
+	int rc = rvm->vista ? lc_vista_sync(rvm) : lc_rvm_truncate(rvm);
 
 	return rc ? lc_rvm_fail(rvm, COMMIT_EFAILED, rc, "truncate", NULL, NULL, err) : 0;
 }
@@ -274,6 +326,9 @@ int commit_rvm_set_options(struct commit_rvm *rvm, const struct commit_rvm_optio
 
 	if (rc)
 		return rc;
+	if (opt->mode != rvm->opt.mode)
+		return lc_rvm_fail(rvm, COMMIT_EUSAGE, -EINVAL, "set options", NULL,
+		                   "a log is of one mode for ever", err);
 	pthread_mutex_lock(&rvm->mutex);
 	rvm->opt = *opt;
 	/* Who waits may have room now, and the queue may be too old. */
@@ -287,6 +342,9 @@ void commit_rvm_statistics(struct commit_rvm *rvm, struct commit_rvm_statistics 
 {
 	pthread_mutex_lock(&rvm->mutex);
 	*statistics = rvm->statistics;
-	statistics->log_used = lc_log_end(rvm->log) - rvm->truncated;
+	if (rvm->vista)
+		lc_vista_statistics(rvm, statistics);
+	else
+		statistics->log_used = lc_log_end(rvm->log) - rvm->truncated;
 	pthread_mutex_unlock(&rvm->mutex);
 }

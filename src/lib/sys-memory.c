@@ -4,6 +4,7 @@
 #include "sys.h"
 
 #include "fault.h"
+#include "pmem.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -12,15 +13,18 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
+#ifndef MAP_SHARED_VALIDATE
+#define MAP_SHARED_VALIDATE 0x03
+#endif
+#ifndef MAP_SYNC
+#define MAP_SYNC 0x80000
+#endif
 
-int lc_sys_map_private(int fd, off_t offset, size_t length, void *wanted, void **memory)
+static int map(int fd, off_t offset, size_t length, int flags, void *wanted, void **memory)
 {
-	int flags = MAP_PRIVATE | (wanted ? MAP_FIXED_NOREPLACE : 0);
-	int rc = lc_fault_on("mmap", fd, NULL);
 	void *at;
 
-	if (rc)
-		return rc;
+	flags |= wanted ? MAP_FIXED_NOREPLACE : 0;
 	at = mmap(wanted, length, PROT_READ | PROT_WRITE, flags, fd, offset);
 	if (at == MAP_FAILED)
 		return -errno;
@@ -31,6 +35,37 @@ int lc_sys_map_private(int fd, off_t offset, size_t length, void *wanted, void *
 	}
 	*memory = at;
 	return 0;
+}
+
+int lc_sys_map_private(int fd, off_t offset, size_t length, void *wanted, void **memory)
+{
+	int rc = lc_fault_on("mmap", fd, NULL);
+
+	return rc ? rc : map(fd, offset, length, MAP_PRIVATE, wanted, memory);
+}
+
+/*
+ * MAP_SYNC is granted for a file on persistent memory only, and promises that its
+ * metadata are durable before a page can be written. Everything else says so, by
+ * EOPNOTSUPP, or by EINVAL in kernels before 4.15.
+ */
+int lc_sys_map_shared(int fd, off_t offset, size_t length, void *wanted, void **memory,
+                      int *persistent)
+{
+	int rc = lc_fault_on("mmap", fd, NULL);
+
+	if (rc)
+		return rc;
+	*persistent = 1;
+	if (lc_pmem_pretended())
+		return map(fd, offset, length, MAP_SHARED, wanted, memory);
+	if (lc_pmem_known()) {
+		rc = map(fd, offset, length, MAP_SHARED_VALIDATE | MAP_SYNC, wanted, memory);
+		if (rc != -EOPNOTSUPP && rc != -EINVAL)
+			return rc;
+	}
+	*persistent = 0;
+	return map(fd, offset, length, MAP_SHARED, wanted, memory);
 }
 
 int lc_sys_unmap(void *memory, size_t length)

@@ -187,6 +187,12 @@ int lc_sys_unlock(int fd);
  * process; at wanted, if that is not NULL, else -EEXIST. "munmap"
  */
 int lc_sys_map_private(int fd, off_t offset, size_t length, void *wanted, void **memory);
+/*
+ * The same, and changes are the file's at once, for all processes. *persistent: the
+ * bytes are persistent memory, durable when pmem.h has written them back.
+ */
+int lc_sys_map_shared(int fd, off_t offset, size_t length, void *wanted, void **memory,
+                      int *persistent);
 int lc_sys_unmap(void *memory, size_t length);
 
 /* "random": length random bytes */

@@ -109,7 +109,7 @@ static void *run_threads(void *(*act)(void *context))
 	return failed;
 }
 
-static void threads_against_a_model(void **state)
+static void pitfall_73_threads_against_a_model(void **state)
 {
 	int i;
 
@@ -195,7 +195,7 @@ static void killed_in_the_middle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        EVERY(threads_against_a_model),
+	        EVERY(pitfall_73_threads_against_a_model),
 	        EVERY(killed_in_the_middle),
 	};
 

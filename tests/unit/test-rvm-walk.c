@@ -184,7 +184,7 @@ static int die_in_a_batch(void *context)
 	return 0;
 }
 
-static void half_a_transaction_is_none(void **state)
+static void pitfall_71_half_a_transaction_is_none(void **state)
 {
 	struct commit_rvm *rvm;
 	struct commit_error why;
@@ -211,7 +211,7 @@ static int begin_walk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        EVERY(half_a_transaction_is_none),
+	        EVERY(pitfall_71_half_a_transaction_is_none),
 	        ON_TMPFS(each_call_fails_or_is_the_last),
 	};
 

@@ -93,7 +93,7 @@ static void committed_changes_are_there_again(void **state)
 	finish(rvm);
 }
 
-static void abort_restores_overlapping_and_adjacent_ranges(void **state)
+static void pitfall_76_abort_restores_overlapping_and_adjacent_ranges(void **state)
 {
 	struct commit_rvm *rvm = begin(NULL);
 	char *memory = map(rvm, "data", SIZE);
@@ -197,7 +197,7 @@ static void regions_at_chosen_addresses_and_again(void **state)
 	finish(rvm);
 }
 
-static void a_transaction_larger_than_the_log(void **state)
+static void pitfall_72_a_transaction_larger_than_the_log(void **state)
 {
 	struct commit_rvm_options opt;
 	struct commit_rvm *rvm;
@@ -343,7 +343,7 @@ static void a_flushed_commit_is_flushed(void **state)
 	finish(rvm);
 }
 
-static void flush_takes_the_queue_along_in_order(void **state)
+static void pitfall_75_flush_takes_the_queue_along_in_order(void **state)
 {
 	struct commit_rvm *rvm;
 	char *memory;
@@ -459,15 +459,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        EVERY(committed_changes_are_there_again),
-	        EVERY(abort_restores_overlapping_and_adjacent_ranges),
+	        EVERY(pitfall_76_abort_restores_overlapping_and_adjacent_ranges),
 	        EVERY(no_restore_cannot_be_aborted),
 	        EVERY(what_is_refused),
 	        EVERY(regions_at_chosen_addresses_and_again),
-	        EVERY(a_transaction_larger_than_the_log),
+	        EVERY(pitfall_72_a_transaction_larger_than_the_log),
 	        EVERY(a_log_that_is_full_is_truncated),
 	        EVERY(debit_credit_is_small_in_the_log),
 	        EVERY(a_flushed_commit_is_flushed),
-	        EVERY(flush_takes_the_queue_along_in_order),
+	        EVERY(pitfall_75_flush_takes_the_queue_along_in_order),
 	        EVERY(the_queue_is_bounded_in_time),
 	        EVERY(a_segment_that_is_gone),
 	        EVERY(a_clean_log_leaves_segments_alone),
