@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 dist_man_MANS += \
+	man/commit-heap.5 \
 	man/commit-journal.5 \
 	man/commit-log.5 \
 	man/commit-range.5 \
@@ -13,6 +14,7 @@ dist_man_MANS += \
 	man/commit-triple.5 \
 	man/commit-txn.1 \
 	man/commit-vista.5 \
+	man/commit_heap_open.3 \
 	man/commit_range_open.3 \
 	man/commit_recover_scan.3 \
 	man/commit_rvm_initialize.3 \

@@ -54,6 +54,8 @@ unit_quick = \
 	tests/unit/test-dir \
 	tests/unit/test-error \
 	tests/unit/test-fault \
+	tests/unit/test-heap \
+	tests/unit/test-heap-check \
 	tests/unit/test-inplace \
 	tests/unit/test-inplace-registry \
 	tests/unit/test-journal \

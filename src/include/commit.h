@@ -4,6 +4,7 @@
 #define COMMIT_H
 
 #include <commit_error.h>
+#include <commit_heap.h>
 #include <commit_range.h>
 #include <commit_recover.h>
 #include <commit_rvm.h>

@@ -2,6 +2,7 @@
 public_headers = \
 	src/include/commit.h \
 	src/include/commit_error.h \
+	src/include/commit_heap.h \
 	src/include/commit_range.h \
 	src/include/commit_recover.h \
 	src/include/commit_rvm.h \

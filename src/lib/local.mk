@@ -13,6 +13,7 @@ libcommit_sources = \
 	src/lib/dir.c src/lib/dir.h \
 	src/lib/error.c src/lib/error.h \
 	src/lib/fault.h \
+	src/lib/heap.c src/lib/heap-check.c src/lib/heap-internal.h \
 	src/lib/inplace.c src/lib/inplace-space.c src/lib/inplace.h \
 	src/lib/journal.c src/lib/journal.h \
 	src/lib/lock.c src/lib/lock.h \

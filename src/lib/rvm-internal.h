@@ -81,8 +81,16 @@ struct lc_rvm_range {
 	unsigned char *old;
 };
 
+/* Who wants to know that a transaction has ended, committed or not. It may not call back. */
+struct lc_rvm_ended {
+	struct lc_rvm_ended *next;
+	void (*call)(void *context);
+	void *context;
+};
+
 struct commit_rvm_xact {
 	struct commit_rvm *rvm;
+	struct lc_rvm_ended *ended;
 	enum commit_rvm_begin mode;
 	struct lc_rvm_range *ranges;
 	size_t count;
@@ -137,6 +145,9 @@ struct commit_rvm {
 
 int lc_rvm_fail(const struct commit_rvm *rvm, int code, int rc, const char *operation,
                 const char *path, const char *why, struct commit_error *err);
+
+/* rvm-xact.c: calls them all, once */
+void lc_rvm_call_ended(struct commit_rvm_xact *xact);
 
 /* rvm-map.c: with the mutex held */
 struct lc_rvm_region *lc_rvm_region_at(struct commit_rvm *rvm, const void *start, size_t length);

@@ -214,6 +214,8 @@ static void release(struct lc_vista_slot *slot)
 {
 	struct commit_rvm *rvm = slot->xact.rvm;
 
+	if (slot->xact.ended)
+		lc_rvm_call_ended(&slot->xact);
 	if (slot->pinned_count > 0) {
 		pthread_mutex_lock(&rvm->mutex);
 		while (slot->pinned_count > 0)

@@ -146,11 +146,22 @@ int commit_rvm_set_range(struct commit_rvm_xact *xact, void *start, size_t lengt
 	return rc ? lc_rvm_fail(rvm, COMMIT_EFAILED, rc, "set range", NULL, NULL, err) : 0;
 }
 
+void lc_rvm_call_ended(struct commit_rvm_xact *xact)
+{
+	struct lc_rvm_ended *ended;
+
+	while ((ended = xact->ended)) {
+		xact->ended = ended->next;
+		ended->call(ended->context);
+	}
+}
+
 /* The transaction is gone; with the mutex held. */
 static void release(struct commit_rvm_xact *xact)
 {
 	size_t i;
 
+	lc_rvm_call_ended(xact);
 	xact->rvm->statistics.open_xacts--;
 	for (i = 0; i < xact->count; i++) {
 		xact->ranges[i].region->pins--;

@@ -136,6 +136,15 @@ check_counter()
 	expect 'anew' 1 "$(cat out)"
 }
 
+check_stack()
+{
+	expect 'first push' 0 "$(status run)"
+	expect 'top' 'one more' "$(cat out)"
+	expect 'second push' 0 "$(status run)"
+	expect 'top again' 'one more' "$(cat out)"
+	rm -r stack.log stack.data
+}
+
 check_range()
 {
 	head -c 2048 /dev/zero | tr '\0' . > disk.img
@@ -165,11 +174,12 @@ for page in "$MAN_DIR"/*.3; do
 		pair) check_pair ;;
 		range) check_range ;;
 		counter) check_counter ;;
+		stack) check_stack ;;
 		*) expect 'has a check here' yes no ;;
 		esac
 	done
 done
 
 program=examples.sh
-expect 'number of programs' 6 "$programs"
+expect 'number of programs' 7 "$programs"
 [ "$failures" -eq 0 ]
