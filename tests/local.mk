@@ -70,6 +70,7 @@ unit_quick = \
 	tests/unit/test-publish \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
+	tests/unit/test-rvm-audit \
 	tests/unit/test-rvm-pitfalls \
 	tests/unit/test-rvm-threads \
 	tests/unit/test-rvm-vista \

@@ -180,6 +180,44 @@ COMMIT_API int commit_rvm_set_options(struct commit_rvm *rvm, const struct commi
 COMMIT_API void commit_rvm_statistics(struct commit_rvm *rvm,
                                       struct commit_rvm_statistics *statistics);
 
+/*
+ * The auditor of forgotten set_range: each end of a transaction, unmap and terminate
+ * compare what was written with what was declared. For debugging: it keeps a copy of
+ * all regions, and one transaction ends at a time.
+ */
+struct commit_rvm_breach {
+	/* bytes that were changed, and that no open transaction had declared */
+	const unsigned char *address;
+	size_t length;
+	/* the region that they are in: its memory, and its offset in the segment */
+	const unsigned char *region;
+	uint64_t offset;
+	const char *segment;
+	/* the nearest declared range of open transactions in that region; NULL: there is none */
+	const unsigned char *nearest;
+	size_t nearest_length;
+};
+
+enum commit_rvm_audit_method {
+	COMMIT_RVM_AUDIT_OFF,
+	/* every byte is compared */
+	COMMIT_RVM_AUDIT_COMPARE,
+	/* of those pages that userfaultfd says were written (Linux 6.7) */
+	COMMIT_RVM_AUDIT_WRITTEN
+};
+
+/*
+ * Calls found, from the thread that ends a transaction, unmaps or terminates, for each
+ * run of such bytes, once; *breach is valid meanwhile, and found may not call this
+ * library. NULL ends auditing. *method, if it is not NULL, is what the system can do.
+ * What was written and has its old value again is not seen. COMMIT_EREFUSED: a
+ * transaction is open.
+ */
+COMMIT_API int
+commit_rvm_audit(struct commit_rvm *rvm,
+                 void (*found)(void *context, const struct commit_rvm_breach *breach),
+                 void *context, enum commit_rvm_audit_method *method, struct commit_error *err);
+
 #ifdef __cplusplus
 }
 #endif

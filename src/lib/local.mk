@@ -34,7 +34,7 @@ libcommit_sources = \
 	src/lib/recover.c src/lib/recover-decide.c src/lib/recover-internal.h \
 	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-range.c \
 	src/lib/recover-resolve.c src/lib/recover-store.c src/lib/recover-triple.c \
-	src/lib/rvm.c src/lib/rvm-apply.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
+	src/lib/rvm.c src/lib/rvm-apply.c src/lib/rvm-audit.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
 	src/lib/rvm-truncate.c src/lib/rvm-undo.c src/lib/rvm-vista.c src/lib/rvm-vista.h \
 	src/lib/rvm-vista-files.c src/lib/rvm-vista-recover.c src/lib/rvm-xact.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
@@ -42,7 +42,7 @@ libcommit_sources = \
 	src/lib/stage.c src/lib/stage.h \
 	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-memory.c src/lib/sys-mount.c \
 	src/lib/sys-side.c src/lib/sys-stat.c \
-	src/lib/sys-wait.c src/lib/sys.h \
+	src/lib/sys-wait.c src/lib/sys-written.c src/lib/sys.h \
 	src/lib/store.c src/lib/store.h src/lib/store-format.c src/lib/store-make.c \
 	src/lib/store-nest.c src/lib/store-open.c \
 	src/lib/target.c src/lib/target.h \

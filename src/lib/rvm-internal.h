@@ -67,6 +67,8 @@ struct lc_rvm_region {
 	unsigned char *memory;
 	/* ranges of open transactions */
 	uint64_t pins;
+	/* what the auditor takes for declared: a copy, if there is one */
+	unsigned char *shadow;
 	/* Vista: on persistent memory; nobody may begin to use it */
 	int persistent;
 	_Atomic int closing;
@@ -112,6 +114,8 @@ struct commit_rvm {
 	struct commit_rvm_options opt;
 	/* of the Vista mode, else NULL */
 	struct lc_vista *vista;
+	/* NULL: nobody audits */
+	struct lc_audit *audit;
 	/* its directory is locked while dirfd is open */
 	char *path;
 	int dirfd;
@@ -170,6 +174,17 @@ int lc_rvm_append(struct commit_rvm *rvm, const struct lc_rvm_batch *batch, int 
 int lc_rvm_enqueue(struct commit_rvm *rvm, struct lc_rvm_batch *batch);
 /* Everything that is queued, durable. */
 int lc_rvm_force_queue(struct commit_rvm *rvm);
+
+/* rvm-audit.c; nothing, where nobody audits */
+/* After the range was declared. -ENOMEM: it goes on without it, and would tell of it. */
+int lc_audit_declared(struct commit_rvm_xact *xact, const unsigned char *start, size_t length);
+/* Before a transaction ends. */
+void lc_audit_look(struct commit_rvm *rvm);
+/* With rvm's mutex held. It ends: what it has declared is as it should be. */
+void lc_audit_forget(const struct commit_rvm_xact *xact);
+int lc_audit_mapped(struct commit_rvm *rvm, struct lc_rvm_region *region);
+void lc_audit_unmapping(struct commit_rvm *rvm, struct lc_rvm_region *region);
+void lc_audit_free(struct commit_rvm *rvm);
 
 /* rvm-apply.c: a file that a log has changes of, on their way to it */
 struct lc_rvm_file {

@@ -212,7 +212,10 @@ static int map_memory(struct commit_rvm *rvm, const struct lc_rvm_region *want,
 	region->length = want->length;
 	region->memory = at;
 	region->pins = 0;
-	return 0;
+	rc = lc_audit_mapped(rvm, region);
+	if (rc)
+		lc_sys_unmap(at, want->length);
+	return rc;
 }
 
 static int map_region(struct commit_rvm *rvm, const struct lc_rvm_region *want, unsigned flags,
@@ -294,8 +297,10 @@ static int is_used(struct commit_rvm *rvm, struct lc_rvm_region *region)
 static int unmap_region(struct commit_rvm *rvm, struct lc_rvm_region **link)
 {
 	struct lc_rvm_region *region = *link;
-	int rc = lc_sys_unmap(region->memory, region->length);
+	int rc;
 
+	lc_audit_unmapping(rvm, region);
+	rc = lc_sys_unmap(region->memory, region->length);
 	if (rc) {
 		region->closing = 0;
 		return rc;

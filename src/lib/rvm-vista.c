@@ -214,6 +214,11 @@ static void release(struct lc_vista_slot *slot)
 {
 	struct commit_rvm *rvm = slot->xact.rvm;
 
+	if (rvm->audit) {
+		pthread_mutex_lock(&rvm->mutex);
+		lc_audit_forget(&slot->xact);
+		pthread_mutex_unlock(&rvm->mutex);
+	}
 	if (slot->xact.ended)
 		lc_rvm_call_ended(&slot->xact);
 	if (slot->pinned_count > 0) {

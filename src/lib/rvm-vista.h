@@ -45,7 +45,7 @@
 #define LC_UNDO_ROOM ((uint64_t)65536)
 #define LC_UNDO_RECORD ((size_t)32)
 /* Bytes of one record; a longer range is several. */
-#define LC_UNDO_PIECE ((size_t)1 << 30)
+#define LC_UNDO_PIECE ((size_t)1 << 20)
 enum {
 	LC_UNDO_AT_CHECK = 0,
 	LC_UNDO_AT_SEGMENT = 8,

@@ -132,6 +132,8 @@ int commit_rvm_set_range(struct commit_rvm_xact *xact, void *start, size_t lengt
 
 	if (length == 0)
 		return 0;
+	if (rvm->audit && lc_audit_declared(xact, start, length))
+		return lc_rvm_fail(rvm, COMMIT_EFAILED, -ENOMEM, "audit", NULL, NULL, err);
 	if (rvm->vista)
 		return lc_vista_set_range(xact, start, length, err);
 	region = pin(rvm, start, length);
@@ -161,6 +163,7 @@ static void release(struct commit_rvm_xact *xact)
 {
 	size_t i;
 
+	lc_audit_forget(xact);
 	lc_rvm_call_ended(xact);
 	xact->rvm->statistics.open_xacts--;
 	for (i = 0; i < xact->count; i++) {
@@ -179,6 +182,7 @@ int commit_rvm_abort_xact(struct commit_rvm_xact *xact, struct commit_error *err
 	if (xact->mode != COMMIT_RVM_RESTORE)
 		return lc_rvm_fail(rvm, COMMIT_EREFUSED, -EINVAL, "abort", NULL,
 		                   "old values were not kept: it was begun with NO_RESTORE", err);
+	lc_audit_look(rvm);
 	if (rvm->vista)
 		return lc_vista_abort(xact)
 		               ? lc_rvm_fail(rvm, COMMIT_EFAILED, -EBADMSG, "abort", NULL,
@@ -236,6 +240,7 @@ int commit_rvm_end_xact(struct commit_rvm_xact *xact, enum commit_rvm_end mode,
 
 	if (mode != COMMIT_RVM_FLUSH && mode != COMMIT_RVM_NO_FLUSH)
 		return lc_rvm_fail(rvm, COMMIT_EUSAGE, -EINVAL, "end", NULL, "no such mode", err);
+	lc_audit_look(rvm);
 	if (rvm->vista)
 		return lc_vista_end(xact);
 	batch = lc_rvm_encode(xact);

@@ -175,6 +175,7 @@ static int init_locks(struct commit_rvm *rvm)
 static void free_rvm(struct commit_rvm *rvm)
 {
 	lc_rvm_thread_stop(rvm);
+	lc_audit_free(rvm);
 	lc_vista_free(rvm);
 	lc_rvm_unmap_all(rvm);
 	lc_log_close(rvm->log);

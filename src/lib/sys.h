@@ -195,6 +195,17 @@ int lc_sys_map_shared(int fd, off_t offset, size_t length, void *wanted, void **
                       int *persistent);
 int lc_sys_unmap(void *memory, size_t length);
 
+/*
+ * "userfaultfd": which pages of this process were written, where the kernel can tell
+ * (Linux 6.7); the descriptor to watch by, and *pages to ask. Watching ends with it.
+ * written: the first run of pages of from to to that were written since they were asked
+ * for, and it is asked for from now on: 1, or 0 if there is none.
+ */
+int lc_sys_watch_open(int *pages);
+int lc_sys_watch(int fd, void *memory, size_t length);
+int lc_sys_written(int pages, unsigned char *from, unsigned char *to, unsigned char **start,
+                   unsigned char **end);
+
 /* "random": length random bytes */
 int lc_sys_random(void *buffer, size_t length);
 

@@ -159,10 +159,16 @@ static void invariant_4_what_is_free_is_marked_free(void **state)
 
 static void invariant_3_what_is_used_is_marked_used(void **state)
 {
+	struct commit_rvm_xact *x;
 	uint64_t first;
 
 	(void)state;
 	start();
+	/* a block that was freed, and is referred to all the same */
+	assert_int_equal(commit_rvm_begin_xact(rvm, COMMIT_RVM_RESTORE, &x, &err), 0);
+	assert_int_equal(commit_heap_free(heap, x, blocks[BLOCKS - 1], &err), 0);
+	assert_int_equal(commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, &err), 0);
+	expect_left_alone(3);
 	first = unit(3);
 	lc_heap_put_bits(heap->used, first + 1, 1, 0);
 	expect_repaired(3, 0);

@@ -330,6 +330,51 @@ static void a_damaged_undo_log_is_refused(void **state)
 	finish(begin());
 }
 
+/* Two transactions, open on two undo logs. */
+static int die_with_two(void *context)
+{
+	struct commit_rvm *rvm = begin();
+	char *memory = map(rvm, "data", PAGE);
+	struct commit_rvm_xact *x = xact(rvm), *y = xact(rvm);
+
+	(void)context;
+	set(x, memory, "first");
+	set(y, memory + 100, "second");
+	kill(getpid(), SIGKILL);
+	return 0;
+}
+
+/* All logs are looked at before the first byte is put back. */
+static void one_damaged_log_of_two(void **state)
+{
+	static const char *const names[] = {"log/undo-00000001", "log/undo-00000002"};
+	struct commit_rvm_options opt = vista();
+	struct commit_rvm *rvm;
+	char byte, content[106];
+	unsigned i;
+	int fd;
+
+	(void)state;
+	assert_int_equal(in_child(die_with_two, NULL), 128 + SIGKILL);
+	for (i = 0; i < 4; i++) {
+		fd = open_file(names[i / 2], O_RDWR);
+		assert_int_equal(pread(fd, &byte, 1, LC_UNDO_HEAD + 9), 1);
+		byte ^= 1;
+		assert_int_equal(pwrite(fd, &byte, 1, LC_UNDO_HEAD + 9), 1);
+		close(fd);
+		if (i % 2)
+			continue;
+		expect_error(commit_rvm_initialize("log", &opt, &rvm, &err), &err,
+		             COMMIT_ECONFLICT, EBADMSG);
+		fd = open_file("data", O_RDONLY);
+		assert_int_equal(pread(fd, content, sizeof content, 0), sizeof content);
+		close(fd);
+		assert_memory_equal(content, "first", 5);
+		assert_memory_equal(content + 100, "second", 6);
+	}
+	finish(begin());
+}
+
 /* The boot in which memory was not on persistent memory was another one. */
 static void a_restart_is_not_survived(void **state)
 {
@@ -341,6 +386,7 @@ static void a_restart_is_not_survived(void **state)
 
 	(void)state;
 	assert_int_equal(in_child(die_open, &length), 128 + SIGKILL);
+	assert_int_equal(access("log/volatile", F_OK), 0);
 	lc_put_le32(bytes + LC_RECORD_HEAD, 12345);
 	put_bytes("log/volatile", bytes, lc_record_seal(bytes, &record));
 	expect_error(commit_rvm_initialize("log", &opt, &rvm, &err), &err, COMMIT_ECONFLICT,
@@ -375,6 +421,15 @@ static void a_full_disk_is_met_when_mapping(void **state)
 	expect_fired();
 	assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
 	assert_memory_equal(memory, "\0\0\0\0\0", 6);
+	/* of a range that is several records none is declared */
+	x = xact(rvm);
+	fault("2:ENOSPC:reserve");
+	expect_error(commit_rvm_set_range(x, memory + 10, 48 * SIZE, &err), &err, COMMIT_EFAILED,
+	             ENOSPC);
+	expect_fired();
+	memory[500] = 'k';
+	assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
+	assert_int_equal(memory[500], 'k');
 	finish(rvm);
 }
 
@@ -389,6 +444,7 @@ int main(void)
 	        EVERY(a_crash_is_an_abort),
 	        EVERY(a_segment_that_is_gone),
 	        EVERY(a_damaged_undo_log_is_refused),
+	        EVERY(one_damaged_log_of_two),
 	        EVERY(a_restart_is_not_survived),
 	        EVERY(a_full_disk_is_met_when_mapping),
 	};
