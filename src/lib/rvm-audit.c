@@ -153,7 +153,7 @@ void lc_audit_look(struct commit_rvm *rvm)
 	pthread_mutex_unlock(&rvm->mutex);
 }
 
-int lc_audit_declared(struct commit_rvm_xact *xact, const unsigned char *start, size_t length)
+int lc_audit_declared(struct commit_rvm_xact *xact, unsigned char *start, size_t length)
 {
 	struct lc_audit *audit = xact->rvm->audit;
 	struct declared *bigger;
@@ -173,8 +173,7 @@ int lc_audit_declared(struct commit_rvm_xact *xact, const unsigned char *start, 
 		}
 	}
 	if (!rc)
-		audit->ranges[audit->count++] =
-		        (struct declared){xact, (unsigned char *)(uintptr_t)start, length};
+		audit->ranges[audit->count++] = (struct declared){xact, start, length};
 	pthread_mutex_unlock(&xact->rvm->mutex);
 	return rc;
 }

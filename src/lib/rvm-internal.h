@@ -177,7 +177,7 @@ int lc_rvm_force_queue(struct commit_rvm *rvm);
 
 /* rvm-audit.c; nothing, where nobody audits */
 /* After the range was declared. -ENOMEM: it goes on without it, and would tell of it. */
-int lc_audit_declared(struct commit_rvm_xact *xact, const unsigned char *start, size_t length);
+int lc_audit_declared(struct commit_rvm_xact *xact, unsigned char *start, size_t length);
 /* Before a transaction ends. */
 void lc_audit_look(struct commit_rvm *rvm);
 /* With rvm's mutex held. It ends: what it has declared is as it should be. */

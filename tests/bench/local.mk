@@ -14,6 +14,8 @@ EXTRA_DIST += \
 	tests/bench/RESULTS-txn.md \
 	tests/bench/common.sh \
 	tests/bench/rvm \
+	tests/bench/rvm.awk \
+	tests/bench/rvm.gp \
 	tests/bench/save \
 	tests/bench/statistics.awk \
 	tests/bench/summary.awk \
@@ -65,8 +67,12 @@ tests_bench_txn_rounds_LDADD =
 tests_bench_txn_tree_SOURCES = tests/bench/bench-calls.c tests/bench/bench.h tests/bench/txn-tree.c
 tests_bench_txn_tree_LDADD =
 
-tests_bench_rvm_rounds_SOURCES = tests/bench/rvm-rounds.c
-tests_bench_rvm_rounds_LDADD = src/lib/libcommit.la
+tests_bench_rvm_rounds_SOURCES = \
+	tests/bench/rvm-bench.h \
+	tests/bench/rvm-others.c \
+	tests/bench/rvm-rounds.c \
+	tests/bench/rvm-ways.c
+tests_bench_rvm_rounds_LDADD = src/lib/libcommit.la $(SQLITE3_LIBS) $(LMDB_LIBS) $(PMEMOBJ_LIBS)
 tests_bench_rvm_rounds_LDFLAGS = -static
 
 bench: all $(save_programs)

@@ -1,59 +1,54 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * rvm-rounds MODE THREADS SECONDS - debit-credit on recoverable memory, and its floors
+ * rvm-rounds WAY THREADS SECONDS - debit-credit: three updates of 16 bytes and one of 64
  *
- *     pwrite    pwrite of 4 KiB and fdatasync, the file written ahead
- *     direct    O_DIRECT and O_DSYNC write of 4 KiB, the file written ahead
- *     flush     LRVM, three updates of 16 bytes and one of 64, durable each
+ *     pwrite    a floor: pwrite of 4 KiB and fdatasync, the file written ahead
+ *     direct    a floor: O_DIRECT and O_DSYNC write of 4 KiB, the file written ahead
+ *     flush     LRVM, durable each
  *     truncate  the same while the log is truncated again and again
- *     vista     the same transactions in the Vista mode
+ *     vista     the Vista mode
+ *     sqlite    SQLite, WAL, synchronous=FULL
+ *     lmdb      LMDB, durable each
+ *     pmemobj   libpmemobj, told that the file is persistent memory
+ *
+ * rvm-rounds recover MIB: how long recovery of such a log takes, beside reading it
+ * once and writing the result.
  *
  * Works in the current directory; prints one line:
- * MODE THREADS commits/s p50 p99 of microseconds, bytes of log a commit, truncations
+ * WAY THREADS commits/s p50 p99 p99.9 of microseconds, bytes of log a commit, truncations.
+ * Ends with 77 where a way was not built.
  */
 #include "config.h"
 
-#include <commit.h>
+#include "rvm-bench.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#define THREADS_MAX 64
 #define TIMES_MAX 200000
-#define BLOCK 4096
-#define BATCH 1000
-/* What each thread of a floor goes round in; as much as a log that is not truncated. */
-#define FLOOR_BLOCKS 1024
-#define ACCOUNTS ((size_t)1 << 20)
 
-struct worker {
+struct thread {
 	pthread_t thread;
-	unsigned number;
-	size_t commits;
+	struct worker worker;
+	size_t count;
 	float times[TIMES_MAX];
 };
 
-static struct worker workers[THREADS_MAX];
-static unsigned threads;
+unsigned threads;
+static struct thread all_threads[THREADS_MAX];
+static const struct way *way;
 static double seconds;
-static const char *mode;
-static struct commit_rvm *rvm;
-static char *accounts;
-static int floor_fd = -1;
-static int is_vista;
 
-static void die(const char *what)
+void die(const char *what)
 {
 	perror(what);
 	exit(1);
 }
 
-static double now(void)
+double now(void)
 {
 	struct timespec t;
 
@@ -61,72 +56,32 @@ static double now(void)
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void floor_write(const struct worker *w, unsigned char *block)
+void choose(struct worker *w, size_t place[4])
 {
-	size_t slot = (size_t)w->number * FLOOR_BLOCKS + w->commits % FLOOR_BLOCKS;
+	const size_t slots = MINE / SLOT;
+	size_t i;
 
-	block[0]++;
-	if (pwrite(floor_fd, block, BLOCK, (off_t)(slot * BLOCK)) != BLOCK)
-		die("pwrite");
-	if (strcmp(mode, "pwrite") == 0 && fdatasync(floor_fd))
-		die("fdatasync");
-}
-
-static void update(struct commit_rvm_xact *xact, char *at, size_t length, char value)
-{
-	if (commit_rvm_set_range(xact, at, length, NULL))
-		die("set_range");
-	memset(at, value, length);
-}
-
-/* Threads share nothing, so nobody waits for a lock of ours. */
-static void debit_credit(const struct worker *w, unsigned *seed)
-{
-	char *mine = accounts + w->number * (ACCOUNTS / THREADS_MAX);
-	const size_t slots = ACCOUNTS / THREADS_MAX / 64;
-	struct commit_rvm_xact *xact;
-	int i;
-
-	if (commit_rvm_begin_xact(rvm, COMMIT_RVM_RESTORE, &xact, NULL))
-		die("begin_xact");
 	for (i = 0; i < 3; i++)
-		update(xact, mine + (size_t)rand_r(seed) % (slots / 2) * 64 + (size_t)i * 16, 16,
-		       (char)w->commits);
-	update(xact, mine + (slots / 2 + w->commits % (slots / 2)) * 64, 64, (char)w->commits);
-	if (commit_rvm_end_xact(xact, COMMIT_RVM_FLUSH, NULL))
-		die("end_xact");
+		place[i] = (size_t)rand_r(&w->seed) % (slots / 2) * SLOT + i * 16;
+	place[3] = (slots / 2 + w->commits % (slots / 2)) * SLOT;
 }
 
 static void *work(void *context)
 {
-	struct worker *w = context;
-	unsigned char *block = aligned_alloc(BLOCK, BLOCK);
-	unsigned seed = w->number + 1;
+	struct thread *t = context;
 	double begin = now(), last = begin, time;
+	unsigned i;
 
-	memset(block, 1, BLOCK);
-	/* A transaction of it takes little longer than looking at the clock does. */
-	while (is_vista && last - begin < seconds) {
-		size_t before = w->commits;
-
-		while (w->commits < before + BATCH) {
-			debit_credit(w, &seed);
-			w->commits++;
+	while (last - begin < seconds) {
+		for (i = 0; i < way->batch; i++) {
+			way->act(&t->worker);
+			t->worker.commits++;
 		}
 		time = now();
-		w->times[before / BATCH % TIMES_MAX] = (float)(1e6 * (time - last) / BATCH);
+		if (t->count < TIMES_MAX)
+			t->times[t->count++] = (float)(1e6 * (time - last) / way->batch);
 		last = time;
 	}
-	while (last - begin < seconds) {
-		if (rvm)
-			debit_credit(w, &seed);
-		else
-			floor_write(w, block);
-		time = now();
-		w->times[w->commits++ % TIMES_MAX] = (float)(1e6 * (time - last));
-		last = time;
-	}
-	free(block);
 	return NULL;
 }
 
@@ -137,97 +92,74 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void open_floor(void)
-{
-	static unsigned char zeros[BLOCK];
-	size_t i;
-	int fd = open("floor", O_RDWR | O_CREAT | O_TRUNC, 0600);
-
-	if (fd < 0)
-		die("floor");
-	for (i = 0; i < (size_t)threads * FLOOR_BLOCKS; i++)
-		if (write(fd, zeros, BLOCK) != BLOCK)
-			die("write");
-	if (fsync(fd))
-		die("fsync");
-	close(fd);
-	floor_fd = open("floor", O_RDWR | (strcmp(mode, "direct") == 0 ? O_DIRECT | O_DSYNC : 0));
-	if (floor_fd < 0)
-		die("floor");
-}
-
-static void open_memory(void)
-{
-	struct commit_error err = COMMIT_ERROR_INIT;
-	struct commit_rvm_options opt;
-	void *memory;
-
-	commit_rvm_options_init(&opt);
-	if (is_vista) {
-		opt.mode = COMMIT_RVM_VISTA;
-	} else if (strcmp(mode, "truncate") == 0) {
-		opt.log_size = (uint64_t)8 * 1024 * 1024;
-		opt.truncate_percent = 10;
-	} else {
-		opt.log_size = (uint64_t)4 * 1024 * 1024 * 1024;
-	}
-	commit_rvm_create_log("log", &opt, NULL);
-	if (commit_rvm_initialize("log", &opt, &rvm, &err) ||
-	    commit_rvm_map(rvm, "data", 0, ACCOUNTS, NULL, COMMIT_RVM_CREATE, &memory, &err)) {
-		fprintf(stderr, "%s: %s: %s\n", err.path, err.operation, err.text);
-		exit(1);
-	}
-	accounts = memory;
-}
-
 static void report(double took)
 {
-	struct commit_rvm_statistics seen = {0};
-	size_t commits = 0, count = 0, i, n;
+	unsigned long long truncations = 0;
+	size_t count = 0, i;
+	double commits = 0, log_bytes = 0;
 	float *all;
 
-	for (i = 0; i < threads; i++)
-		commits += workers[i].commits;
-	all = malloc((commits + 1) * sizeof *all);
 	for (i = 0; i < threads; i++) {
-		n = workers[i].commits / (is_vista ? BATCH : 1);
-		n = n < TIMES_MAX ? n : TIMES_MAX;
-		memcpy(all + count, workers[i].times, n * sizeof *all);
-		count += n;
+		commits += (double)all_threads[i].worker.commits;
+		count += all_threads[i].count;
+	}
+	all = malloc((count + 1) * sizeof *all);
+	for (count = 0, i = 0; i < threads; i++) {
+		memcpy(all + count, all_threads[i].times, all_threads[i].count * sizeof *all);
+		count += all_threads[i].count;
 	}
 	qsort(all, count, sizeof *all, compare);
-	if (rvm)
-		commit_rvm_statistics(rvm, &seen);
-	printf("%s %u %.0f %.3f %.3f %.0f %llu\n", mode, threads, (double)commits / took,
+	rvm_report(&log_bytes, &truncations);
+	printf("%s %u %.0f %.3f %.3f %.3f %.0f %llu\n", way->name, threads, commits / took,
 	       (double)all[count / 2], (double)all[count * 99 / 100],
-	       (double)seen.log_bytes / (double)commits, (unsigned long long)seen.truncations);
+	       (double)all[count * 999 / 1000], log_bytes / commits, truncations);
 	free(all);
 }
 
-int main(int argc, char **argv)
+static const struct way *find(const struct way *ways, const char *name)
+{
+	for (; ways->name; ways++)
+		if (strcmp(ways->name, name) == 0)
+			return ways;
+	return NULL;
+}
+
+static void run(void)
 {
 	double begin;
 	unsigned i;
 
-	if (argc != 4 || (threads = (unsigned)atoi(argv[2])) < 1 || threads > THREADS_MAX) {
-		fputs("usage: rvm-rounds pwrite|direct|flush|truncate|vista THREADS SECONDS\n", stderr);
-		return 2;
-	}
-	mode = argv[1];
-	seconds = atof(argv[3]);
-	is_vista = strcmp(mode, "vista") == 0;
-	if (is_vista || strcmp(mode, "flush") == 0 || strcmp(mode, "truncate") == 0)
-		open_memory();
-	else
-		open_floor();
+	way->open();
 	begin = now();
 	for (i = 0; i < threads; i++) {
-		workers[i].number = i;
-		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
+		all_threads[i].worker.number = i;
+		all_threads[i].worker.seed = i + 1;
+		if (pthread_create(&all_threads[i].thread, NULL, work, &all_threads[i]))
 			die("thread");
 	}
 	for (i = 0; i < threads; i++)
-		pthread_join(workers[i].thread, NULL);
+		pthread_join(all_threads[i].thread, NULL);
 	report(now() - begin);
-	return rvm && commit_rvm_terminate(rvm, NULL) ? 1 : 0;
+	if (way->close)
+		way->close();
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 3 && strcmp(argv[1], "recover") == 0) {
+		rvm_recover((size_t)atoi(argv[2]));
+		return 0;
+	}
+	if (argc != 4 || (threads = (unsigned)atoi(argv[2])) < 1 || threads > THREADS_MAX) {
+		fputs("usage: rvm-rounds WAY THREADS SECONDS | recover MIB\n", stderr);
+		return 2;
+	}
+	seconds = atof(argv[3]);
+	way = find(floor_ways, argv[1]);
+	way = way ? way : find(rvm_ways, argv[1]);
+	way = way ? way : find(other_ways, argv[1]);
+	if (!way)
+		return 77;
+	run();
+	return 0;
 }
