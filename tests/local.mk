@@ -152,6 +152,7 @@ acl_tests = \
 walk_tests = \
 	tests/fault/txn-walk.sh \
 	tests/fault/walk.sh \
+	tests/storm/memory.sh \
 	tests/storm/storm.sh \
 	tests/model/model.sh
 
@@ -273,10 +274,17 @@ tests_storm_storm_SOURCES = \
 tests_storm_storm_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_storm_storm_LDADD = src/lib/libcommit-fault.la
 
-# Ten minutes of it, half of that on the disk
+# Memory and ranges, which need no tools
+check_PROGRAMS += tests/storm/storm-memory
+tests_storm_storm_memory_SOURCES = tests/storm/storm-memory.c
+tests_storm_storm_memory_LDADD = src/lib/libcommit-fault.la
+
+# Twelve minutes of it, half of that on the disk
 storm: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) tests/storm/storm --seconds=300 $(LC_STORM)
 	$(AM_TESTS_ENVIRONMENT) tests/storm/storm --seconds=300 --dir=. $(LC_STORM)
+	$(AM_TESTS_ENVIRONMENT) tests/storm/storm-memory --seconds=60 $(LC_STORM_MEMORY)
+	$(AM_TESTS_ENVIRONMENT) tests/storm/storm-memory --seconds=60 --dir=. $(LC_STORM_MEMORY)
 
 # Editors that save a thousand times each, killed at random
 storm-editors: all
