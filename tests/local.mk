@@ -36,7 +36,9 @@ unit_walks = \
 	tests/unit/test-triple-states \
 	tests/unit/test-log-damage \
 	tests/unit/test-range-walk \
-	tests/unit/test-rvm-walk
+	tests/unit/test-rvm-walk \
+	tests/unit/test-rvm-vista-death \
+	tests/unit/test-rvm-pitfalls
 
 unit_quick = \
 	tests/unit/test-log-power \
@@ -71,10 +73,8 @@ unit_quick = \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
 	tests/unit/test-rvm-audit \
-	tests/unit/test-rvm-pitfalls \
 	tests/unit/test-rvm-threads \
 	tests/unit/test-rvm-vista \
-	tests/unit/test-rvm-vista-death \
 	tests/unit/test-rvm-vista-threads \
 	tests/unit/test-save \
 	tests/unit/test-save-brief \
