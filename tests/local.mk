@@ -374,6 +374,7 @@ include tests/bench/local.mk
 include tests/fuzz/local.mk
 include tests/crash/local.mk
 include tests/model/local.mk
+include tests/spin/local.mk
 
 EXTRA_DIST += \
 	$(lint_tests) \
