@@ -89,7 +89,7 @@ static void look_at_epoch(struct canvas *canvas)
 	canvas->block_count = 0;
 	/* Writes first: what they touch, a discard in the same epoch may clear. */
 	for (i = 0; i < epoch->count; i++) {
-		const struct request *r = &canvas->recording->requests[epoch->first + i];
+		const struct request *r = epoch_request(canvas->recording, epoch, i);
 
 		if (r->type == REQUEST_WRITE)
 			add_blocks(canvas, r, &room);
@@ -97,7 +97,7 @@ static void look_at_epoch(struct canvas *canvas)
 	for (i = 0; i < canvas->block_count; i++)
 		canvas->image.used[canvas->blocks[i]] = 1;
 	for (i = 0; i < epoch->count; i++) {
-		const struct request *r = &canvas->recording->requests[epoch->first + i];
+		const struct request *r = epoch_request(canvas->recording, epoch, i);
 
 		if (r->type == REQUEST_ZERO)
 			add_blocks(canvas, r, &room);
@@ -152,14 +152,18 @@ static uint64_t hash_now(const struct canvas *canvas)
 	return hash;
 }
 
-/* All of the epoch has arrived: on to the next. */
+/* What was flushed at the end of the epoch has arrived: on to the next. */
 static void finish_epoch(struct canvas *canvas)
 {
 	const struct epoch *epoch = &canvas->recording->epochs[canvas->epoch];
 	size_t i;
 
-	for (i = 0; i < epoch->count; i++)
-		apply(canvas, &canvas->recording->requests[epoch->first + i]);
+	for (i = 0; i < epoch->count; i++) {
+		const struct request *r = epoch_request(canvas->recording, epoch, i);
+
+		if (r->offset >= epoch->from && r->offset < epoch->to)
+			apply(canvas, r);
+	}
 	canvas->hash = hash_now(canvas);
 	canvas->epoch++;
 	look_at_epoch(canvas);
@@ -185,7 +189,7 @@ uint64_t canvas_lay(struct canvas *canvas, const struct choice *choice)
 		finish_epoch(canvas);
 	epoch = &canvas->recording->epochs[canvas->epoch];
 	for (i = 0; i < epoch->count; i++) {
-		request = &canvas->recording->requests[epoch->first + i];
+		request = epoch_request(canvas->recording, epoch, i);
 		if (choice_has(choice, i) && choice->torn == (int32_t)i)
 			apply_torn(canvas, request, choice);
 		else if (choice_has(choice, i))

@@ -100,9 +100,9 @@ static uint32_t some_epoch(struct walk *walk)
 	const struct recording *r = walk->recording;
 	size_t at, low = 0, high = r->epoch_count - 1;
 
-	if (r->count == 0 || random_next(&walk->random) % 4 == 0)
+	if (r->order_count == 0 || random_next(&walk->random) % 4 == 0)
 		return (uint32_t)below(&walk->random, r->epoch_count);
-	at = below(&walk->random, r->count);
+	at = below(&walk->random, r->order_count);
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
@@ -134,7 +134,7 @@ static void some_subset(struct walk *walk, struct choice *choice, size_t count)
 static void tear(struct walk *walk, struct choice *choice, const struct epoch *epoch)
 {
 	size_t i = below(&walk->random, epoch->count);
-	uint64_t sectors = walk->recording->requests[epoch->first + i].length / SECTOR;
+	uint64_t sectors = epoch_request(walk->recording, epoch, i)->length / SECTOR;
 
 	if (sectors < 2)
 		return;

@@ -104,11 +104,11 @@ int command_replay(const char *directory)
 	question.done = recording.epochs[choice.epoch].done;
 	question.begun = recording.epochs[choice.epoch].begun;
 	world_begin(&world, rig_top());
-	world_device(&world, recording.base.size);
+	world_disks(&world, recording.base.size, disks_of(recording.workload));
 	canvas_begin(&canvas, &recording);
 	canvas_lay(&canvas, &choice);
 	image_store(&canvas.image, world.run_fd);
-	device_refresh(&world.device);
+	disks_refresh(&world.disks);
 	world_reboot(&world);
 	judge(&world, &question, &judgement);
 	printf("%s on %s, choice %s: %d steps acknowledged, %d begun\n%s%s%s\n",

@@ -87,7 +87,7 @@ static void look_after(struct run *run, struct recording *troubled, const struct
 		some_of_last(run, troubled, cut, &choice);
 		canvas_lay(&canvas, &choice);
 		image_store(&canvas.image, run->world->run_fd);
-		device_refresh(&run->world->device);
+		disks_refresh(&run->world->disks);
 		judge(run->world, &q, &judgement);
 		canvas_lift(&canvas);
 		run->job->tally.images++;
@@ -137,7 +137,7 @@ static void work(struct world *world, struct board *board, struct job *job,
 	uint64_t i;
 
 	record(world, job->fs, job->workload, &setting, NULL, &run.clean);
-	world_device(world, run.clean.base.size);
+	world_disks(world, run.clean.base.size, disks_of(job->workload));
 	for (i = 0; i < runs && now() < board->begin + s->seconds; i++) {
 		static const char *const words[] = {"fail", "lose", "die"};
 		size_t kind = (size_t)(i + run.random) % 3;

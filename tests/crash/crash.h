@@ -5,7 +5,7 @@
  *     fs        the file systems: how they are made and mounted
  *     workload  what is run on them, and what is promised about it (table.c)
  *     tree      a file tree as a list that can be compared and kept
- *     device    a loop device, an image in memory, mounting
+ *     device    loop devices, an image in memory, mounting
  *     record    runs a workload on a recorded disk: log and states
  *     choice    which writes of a log reached the disk: enumerate, write down
  *     recover   runs recovery on what is mounted
@@ -28,7 +28,14 @@
 #define BLOCK 4096u
 #define SECTOR 512u
 
-enum { STEPS_MAX = 32, PATH_SIZE = 512, WHY_SIZE = 600, CHOICE_SIZE = 400, EPOCH_MAX = 8192 };
+enum {
+	STEPS_MAX = 32,
+	DISKS_MAX = 3,
+	PATH_SIZE = 512,
+	WHY_SIZE = 600,
+	CHOICE_SIZE = 400,
+	EPOCH_MAX = 8192
+};
 
 /* ---- fs.c ---- */
 struct fs {
@@ -66,6 +73,8 @@ struct workload {
 	const char *name;
 	const char *about;
 	enum promise promise;
+	/* 0 or 1: one disk; 3: the directories b and c are file systems on disks of their own */
+	int disks;
 	/* what is there before; run by sh in the root of the file system */
 	const char *before;
 	/* each is a command of sh that ends with 0 and is acknowledged then */
@@ -77,6 +86,13 @@ struct workload {
 	 */
 	const char *resume;
 	const char *model[STEPS_MAX];
+	/*
+	 * A command whose output after recovery is to be that after one of the steps:
+	 * what those had in $SCRATCH/answer. NULL: nothing is asked.
+	 */
+	const char *read;
+	/* and a command that ends with 0 then, for all is in order */
+	const char *settled;
 	/*
 	 * more to ask of a state than the promise: NULL if all is well, else why
 	 * not. The numbers are of the steps acknowledged and begun.
@@ -109,11 +125,14 @@ struct tree {
 	/* errno of a call that could not look */
 	int broken;
 	char broken_name[PATH_SIZE];
-	/* of what is in stores, so that a second recovery can be seen to change nothing */
+	/* of stores and sidecars, so that a second recovery can be seen to change nothing */
 	uint64_t stores;
+	/* digest of what a reader was to see then */
+	uint64_t answer;
 };
 
 void tree_take(struct tree *tree, const char *root);
+uint64_t file_digest(const char *path);
 void tree_release(struct tree *tree);
 const struct node *tree_find(const struct tree *tree, const char *path);
 /* The first difference, as text; "" if there is none. */
@@ -144,13 +163,21 @@ struct device {
 	char path[32];
 };
 
-/* A loop device that goes when it is closed. */
-void device_open(struct device *device, const char *file);
-void device_close(struct device *device);
+/* The disks of one machine, each a loop device that goes when it is closed. */
+struct disks {
+	int count;
+	struct device list[DISKS_MAX];
+};
+
+/* One more, on that part of the file; size 0: all of it. */
+void disks_add(struct disks *disks, const char *file, uint64_t offset, uint64_t size);
+void disks_close(struct disks *disks);
 /* Forgets what was read from the file before it was changed beneath. */
-void device_refresh(struct device *device);
-/* 0 or an errno */
-int device_mount(const struct device *device, const struct fs *fs, const char *point);
+void disks_refresh(struct disks *disks);
+/* The first at point, the others in the directories b and c of root. 0 or an errno */
+int disks_mount(const struct disks *disks, const struct fs *fs, const char *point,
+                const char *root);
+void disks_unmount(const struct disks *disks, const char *point, const char *root);
 void unmount(const char *point);
 
 /* ---- run.c ---- */
@@ -181,7 +208,7 @@ struct world {
 	char live[80];  /* the image of the recorder */
 	char log[80];
 	char output[80];
-	struct device device;
+	struct disks disks;
 	int run_fd;
 	uint64_t run_size;
 	int recoverer; /* a socket */
@@ -197,8 +224,8 @@ void world_end(struct world *world);
 /* Another boot of the machine from here on, and the real one again. */
 void world_reboot(struct world *world);
 void world_boot_back(void);
-/* Makes the explorer's device as large. */
-void world_device(struct world *world, uint64_t size);
+/* Makes the explorer's disks as large together. */
+void world_disks(struct world *world, uint64_t size, int count);
 
 /* ---- record.c ---- */
 struct request {
@@ -208,10 +235,15 @@ struct request {
 	const unsigned char *data;
 };
 
-/* What was written between two flushes, and what was known at its end. */
+/*
+ * What was on its way when a flush was about to be answered, and what was known then.
+ * With several disks a flush is one disk's: the others' writes are still on their way.
+ */
 struct epoch {
-	size_t first;
+	size_t first; /* in recording.order */
 	size_t count;
+	uint64_t from; /* what has been flushed at its end */
+	uint64_t to;
 	int done;
 	int begun;
 };
@@ -228,12 +260,26 @@ struct recording {
 	/* writes and zeroings only, in order */
 	struct request *requests;
 	size_t count;
+	/* the requests of the epochs, one epoch after the other */
+	uint32_t *order;
+	size_t order_count;
 	struct epoch *epochs;
 	size_t epoch_count;
 	struct tree states[STEPS_MAX + 1];
 	int steps;
 	int noise;
 };
+
+static inline const struct request *epoch_request(const struct recording *recording,
+                                                  const struct epoch *epoch, size_t i)
+{
+	return &recording->requests[recording->order[epoch->first + i]];
+}
+
+static inline int disks_of(const struct workload *workload)
+{
+	return workload->disks ? workload->disks : 1;
+}
 
 struct trouble {
 	/* an order for the recorder */
@@ -358,7 +404,7 @@ struct question {
 	unsigned long *calls;
 };
 
-/* The image is in the world's device. */
+/* The image is in the world's disks. */
 void judge(struct world *world, const struct question *question, struct judgement *judgement);
 /* Holds a tree against the promise; 1: it is kept. */
 int oracle(const struct question *question, const struct tree *now, char *why, size_t size);
@@ -375,6 +421,9 @@ struct tally {
 	uint64_t bad;
 	uint64_t writes;
 	uint64_t epochs;
+	/* cuts at each write and small subsets: how many there are, how many were tried */
+	uint64_t planned;
+	uint64_t tried;
 	double seconds;
 	char first[WHY_SIZE]; /* the first violation */
 	char shown[CHOICE_SIZE];

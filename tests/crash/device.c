@@ -111,7 +111,7 @@ void image_store(const struct image *image, int fd)
 	}
 }
 
-static int try_loop(struct device *device, int number, int file)
+static int try_loop(struct device *device, int number, int file, uint64_t offset, uint64_t size)
 {
 	struct loop_config config = {.fd = (uint32_t)file, .block_size = SECTOR};
 
@@ -120,13 +120,15 @@ static int try_loop(struct device *device, int number, int file)
 	if (device->fd < 0)
 		return -1;
 	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+	config.info.lo_offset = offset;
+	config.info.lo_sizelimit = size;
 	if (ioctl(device->fd, LOOP_CONFIGURE, &config) == 0)
 		return 0;
 	close(device->fd);
 	return -1;
 }
 
-void device_open(struct device *device, const char *file)
+static void open_device(struct device *device, const char *file, uint64_t offset, uint64_t size)
 {
 	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	int fd = open(file, O_RDWR | O_CLOEXEC);
@@ -138,7 +140,7 @@ void device_open(struct device *device, const char *file)
 	for (tries = 0; tries < 1000; tries++) {
 		int number = ioctl(control, LOOP_CTL_GET_FREE);
 
-		if (number >= 0 && try_loop(device, number, fd) == 0)
+		if (number >= 0 && try_loop(device, number, fd, offset, size) == 0)
 			break;
 		usleep(1000);
 	}
@@ -148,22 +150,67 @@ void device_open(struct device *device, const char *file)
 	close(control);
 }
 
-void device_close(struct device *device)
+void disks_add(struct disks *disks, const char *file, uint64_t offset, uint64_t size)
 {
-	if (device->fd >= 0)
-		close(device->fd);
-	device->fd = -1;
+	open_device(&disks->list[disks->count], file, offset, size);
+	disks->count++;
 }
 
-void device_refresh(struct device *device)
+void disks_close(struct disks *disks)
 {
-	if (ioctl(device->fd, BLKFLSBUF, 0) != 0)
-		err(1, "%s: BLKFLSBUF", device->path);
+	while (disks->count > 0)
+		close(disks->list[--disks->count].fd);
 }
 
-int device_mount(const struct device *device, const struct fs *fs, const char *point)
+void disks_refresh(struct disks *disks)
 {
-	return mount(device->path, point, fs->type, MS_NOATIME, fs->options) == 0 ? 0 : errno;
+	int i;
+
+	for (i = 0; i < disks->count; i++)
+		if (ioctl(disks->list[i].fd, BLKFLSBUF, 0) != 0)
+			err(1, "%s: BLKFLSBUF", disks->list[i].path);
+}
+
+static const char *mount_point(int i, const char *point, const char *root)
+{
+	static char path[PATH_SIZE];
+
+	if (i == 0)
+		return point;
+	snprintf(path, sizeof path, "%s/%c", root, 'a' + i);
+	return path;
+}
+
+static void unmount_first(int count, const char *point, const char *root)
+{
+	while (count > 0)
+		unmount(mount_point(--count, point, root));
+}
+
+int disks_mount(const struct disks *disks, const struct fs *fs, const char *point, const char *root)
+{
+	int i, rc;
+
+	for (i = 0; i < disks->count; i++) {
+		const char *where = mount_point(i, point, root);
+
+		/* The directories of the others are made on the first, once. */
+		if (i > 0 && mkdir(root, 0755) != 0 && errno != EEXIST)
+			err(1, "%s", root);
+		if (i > 0 && mkdir(where, 0755) != 0 && errno != EEXIST)
+			err(1, "%s", where);
+		if (mount(disks->list[i].path, where, fs->type, MS_NOATIME, fs->options) == 0)
+			continue;
+		rc = errno;
+		unmount_first(i, point, root);
+		return rc;
+	}
+	return 0;
+}
+
+void disks_unmount(const struct disks *disks, const char *point, const char *root)
+{
+	unmount_first(disks->count, point, root);
 }
 
 void unmount(const char *point)

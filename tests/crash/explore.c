@@ -129,7 +129,7 @@ static void ask(struct explorer *e, const struct choice *choice, struct question
                 struct judgement *judgement)
 {
 	image_store(&e->canvas.image, e->world->run_fd);
-	device_refresh(&e->world->device);
+	disks_refresh(&e->world->disks);
 	judge(e->world, question, judgement);
 	count(e, choice, question, judgement);
 }
@@ -221,12 +221,14 @@ void explore(struct world *world, const struct recording *recording, const struc
 	                     .random = ~limits->seed};
 	double begin = now();
 
-	world_device(world, recording->base.size);
+	world_disks(world, recording->base.size, disks_of(recording->workload));
 	canvas_begin(&e.canvas, recording);
 	walk_begin(&e.walk, recording, limits->seed);
 	world_reboot(world);
 	go_on(&e);
 	world_boot_back();
+	tally->planned = e.walk.planned;
+	tally->tried = e.walk.at;
 	walk_end(&e.walk);
 	canvas_end(&e.canvas);
 	free(e.seen.list);

@@ -262,6 +262,40 @@ static void resume(struct case_now *c)
 		tell_status(c, "to go on", status);
 }
 
+static int is_answer(const struct question *q, uint64_t digest)
+{
+	int last = q->failed ? q->done + 1 : q->begun, i;
+
+	for (i = q->done; i <= last; i++)
+		if (digest == q->recording->states[i].answer)
+			return 1;
+	return 0;
+}
+
+/* Who reads sees what was there after the last step, or after the one begun. */
+static void read_answer(struct case_now *c)
+{
+	const struct workload *workload = c->q->recording->workload;
+	char answer[100];
+	int status;
+
+	if (!workload->read || is_mid_step(c->q))
+		return;
+	snprintf(answer, sizeof answer, "%s/read", c->world->top);
+	status = run_shell(workload->read, NULL, c->world->root, answer);
+	if (status != 0) {
+		rename(answer, c->world->output);
+		tell_status(c, "reading", status);
+	} else if (!is_answer(c->q, file_digest(answer))) {
+		bad(c, "reading gives neither what was acknowledged nor what was begun");
+	}
+	if (!workload->settled)
+		return;
+	status = run_shell(workload->settled, NULL, c->world->root, c->world->output);
+	if (status != 0)
+		tell_status(c, workload->settled, status);
+}
+
 static void judge_mounted(struct case_now *c)
 {
 	struct tree tree;
@@ -281,6 +315,8 @@ static void judge_mounted(struct case_now *c)
 		look_again(c, &tree);
 	if (c->judgement->verdict == VERDICT_GOOD && c->q->thorough)
 		check(c);
+	if (c->judgement->verdict == VERDICT_GOOD)
+		read_answer(c);
 	tree_release(&tree);
 }
 
@@ -288,20 +324,21 @@ void judge(struct world *world, const struct question *question, struct judgemen
 {
 	struct case_now c = {world, question, judgement, 0};
 	const struct fs *fs = question->recording->fs;
-	int rc;
+	int rc, i;
 
 	memset(judgement, 0, sizeof *judgement);
-	if (fs->check && run_shell(fs->check, world->device.path, NULL, world->output) != 0) {
-		c.fs_error = 1;
-		tell_status(&c, "the file system's check", 1);
-		return;
-	}
-	rc = device_mount(&world->device, fs, world->point);
+	for (i = 0; fs->check && i < world->disks.count; i++)
+		if (run_shell(fs->check, world->disks.list[i].path, NULL, world->output) != 0) {
+			c.fs_error = 1;
+			tell_status(&c, "the file system's check", 1);
+			return;
+		}
+	rc = disks_mount(&world->disks, fs, world->point, world->root);
 	if (rc) {
 		c.fs_error = 1;
 		bad(&c, "does not mount: %s", strerror(rc));
 		return;
 	}
 	judge_mounted(&c);
-	unmount(world->point);
+	disks_unmount(&world->disks, world->point, world->root);
 }

@@ -39,6 +39,7 @@ tests_crash_crash_SOURCES = \
 	tests/crash/save.c \
 	tests/crash/table.c \
 	tests/crash/tree.c \
+	tests/crash/triple.c \
 	tests/crash/txn.c \
 	tests/crash/workload.h \
 	tests/crash/world.c
@@ -66,6 +67,7 @@ CRASH_SECONDS = 480
 CRASH_SEED = 1
 CRASH_REPORT = crash-report
 crash_tools = src/tools/commit-save src/tools/commit-txn src/tools/commit-recover \
+	src/tools/commit-triple tests/fault/commit-triple \
 	tests/fault/commit-save tests/fault/commit-txn tests/fault/commit-recover
 crash_run = $(AM_TESTS_ENVIRONMENT) CRASH_REPORT='$(CRASH_REPORT)'; export CRASH_REPORT; \
 	$(SHELL) $(srcdir)/tests/crash/crash.sh

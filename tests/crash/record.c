@@ -20,7 +20,7 @@ struct session {
 	struct world *world;
 	const struct fs *fs;
 	pid_t recorder;
-	struct device device;
+	struct disks disks;
 	char mutant[100];
 	char noise[120];
 };
@@ -39,36 +39,52 @@ static void run_make(const struct world *world, const struct fs *fs, const char 
 	}
 }
 
-/* A fresh one in the recorder's image; each is made once, and kept. */
-static void make_fs(struct world *world, const struct fs *fs, struct image *image)
+/* Fresh ones in the recorder's image, each with an identity of its own; made once, and kept. */
+static void make_disks(struct world *world, const struct fs *fs, int count, struct image *image)
 {
 	char made[PATH_SIZE];
-	int fd;
+	struct image one;
+	uint64_t block;
+	int fd, i;
 
-	snprintf(made, sizeof made, "%s/made-%s", world->top, fs->name);
-	if (access(made, F_OK) != 0)
-		run_make(world, fs, made);
-	image_load(image, made);
+	image_new(image, fs->size * (uint64_t)count);
+	for (i = 0; i < count; i++) {
+		snprintf(made, sizeof made, "%s/made-%s-%d", world->top, fs->name, i);
+		if (access(made, F_OK) != 0)
+			run_make(world, fs, made);
+		image_load(&one, made);
+		for (block = 0; block < one.size / BLOCK; block++)
+			if (one.used[block])
+				image_write(image, fs->size * (uint64_t)i + block * BLOCK,
+				            one.bytes + block * BLOCK, BLOCK);
+		image_release(&one);
+	}
 	fd = open(world->live, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, (off_t)fs->size) != 0)
+	if (fd < 0 || ftruncate(fd, (off_t)image->size) != 0)
 		err(1, "%s", world->live);
 	image_store(image, fd);
 	close(fd);
 }
 
-static void start_recorder(struct session *session)
+static void start_recorder(struct session *session, int disks)
 {
 	struct world *world = session->world;
 	const char *program = getenv("CRASH_RECORDER");
-	char number[16], byte;
-	const char *argv[] = {
-	        program ? program : "recorder", world->live, world->log, number, world->disk, NULL};
+	char number[16], count[16], byte;
+	const char *argv[] = {program ? program : "recorder",
+	                      world->live,
+	                      count,
+	                      world->log,
+	                      number,
+	                      world->disk,
+	                      NULL};
 	int ready[2];
 
 	if (pipe(ready) != 0)
 		err(1, "pipe");
 	fcntl(ready[0], F_SETFD, FD_CLOEXEC);
 	snprintf(number, sizeof number, "%d", ready[1]);
+	snprintf(count, sizeof count, "%d", disks);
 	if (posix_spawnp(&session->recorder, argv[0], NULL, NULL, (char *const *)(uintptr_t)argv,
 	                 environ) != 0)
 		errx(1, "cannot start %s", argv[0]);
@@ -98,20 +114,23 @@ static void mark(const struct session *session, const char *word, int number)
 	write_line(session, "mark", text);
 }
 
-static void session_begin(struct session *session, struct world *world, const struct fs *fs)
+static void session_begin(struct session *session, struct world *world, const struct fs *fs,
+                          int disks)
 {
 	char disk[100];
-	int rc;
+	int rc, i;
 
 	session->world = world;
 	session->fs = fs;
-	start_recorder(session);
-	snprintf(disk, sizeof disk, "%s/disk", world->disk);
-	device_open(&session->device, disk);
-	rc = device_mount(&session->device, fs, world->point);
+	start_recorder(session, disks);
+	for (i = 0; i < disks; i++) {
+		snprintf(disk, sizeof disk, "%s/disk%d", world->disk, i);
+		disks_add(&session->disks, disk, 0, 0);
+	}
+	rc = disks_mount(&session->disks, fs, world->point, world->root);
 	if (rc)
 		errx(1, "%s does not mount: %s", fs->name, strerror(rc));
-	if (mkdir(world->root, 0755) != 0)
+	if (disks == 1 && mkdir(world->root, 0755) != 0)
 		err(1, "%s", world->root);
 }
 
@@ -119,23 +138,33 @@ static void session_end(struct session *session)
 {
 	int status;
 
-	if (umount2(session->world->point, 0) != 0 &&
-	    umount2(session->world->point, MNT_DETACH) != 0)
-		err(1, "umount %s", session->world->point);
-	device_close(&session->device);
+	disks_unmount(&session->disks, session->world->point, session->world->root);
+	disks_close(&session->disks);
 	unmount(session->world->disk);
 	if (waitpid(session->recorder, &status, 0) < 0 || status != 0)
 		errx(1, "the recorder ended with %d", status);
 }
 
-static void sync_fs(const struct session *session)
+static void sync_one(const char *path)
 {
-	int fd = open(session->world->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		err(1, "%s", session->world->point);
+		err(1, "%s", path);
 	syncfs(fd);
 	close(fd);
+}
+
+static void sync_fs(const struct session *session)
+{
+	char path[100];
+	int i;
+
+	sync_one(session->world->point);
+	for (i = 1; i < session->disks.count; i++) {
+		snprintf(path, sizeof path, "%s/%c", session->world->root, 'a' + i);
+		sync_one(path);
+	}
 }
 
 static int run_step(const struct session *session, const char *script)
@@ -159,6 +188,18 @@ static void must_work(const struct session *session, const char *script, int sta
 	errx(1, "%s: '%s' ended with %d: %s", session->fs->name, script, status, why);
 }
 
+/* What is there, and what who reads is to see. */
+static void take_tree(const struct session *session, const struct workload *workload,
+                      struct tree *tree)
+{
+	char path[100];
+
+	tree_take(tree, session->world->root);
+	snprintf(path, sizeof path, "%s/scratch/answer", session->world->top);
+	if (workload->read)
+		tree->answer = file_digest(path);
+}
+
 /* The tree after step i, or what a resumed one is to look like. */
 static void take_state(struct session *session, const struct workload *workload, int i,
                        struct recording *recording)
@@ -173,7 +214,7 @@ static void take_state(struct session *session, const struct workload *workload,
 		tree_take(state, model);
 		return;
 	}
-	tree_take(state, session->world->root);
+	take_tree(session, workload, state);
 	if (state->residue)
 		errx(1, "%s: step %d leaves %s behind", workload->name, i + 1, state->residue_name);
 	if (!tree_differ(state, &recording->states[i], why, sizeof why))
@@ -220,11 +261,11 @@ void record(struct world *world, const struct fs *fs, const struct workload *wor
 	recording->fs = fs;
 	recording->workload = workload;
 	recording->noise = setting->noise;
-	make_fs(world, fs, &recording->base);
-	session_begin(&session, world, fs);
+	make_disks(world, fs, disks_of(workload), &recording->base);
+	session_begin(&session, world, fs, disks_of(workload));
 	must_work(&session, workload->before, run_step(&session, workload->before));
 	sync_fs(&session);
-	tree_take(&recording->states[0], world->root);
+	take_tree(&session, workload, &recording->states[0]);
 	if (workload->resume)
 		make_model(&session);
 	mark(&session, "begin", 0);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * recorder IMAGE LOG READY MOUNTPOINT - a disk that remembers what it was told
+ * recorder IMAGE DISKS LOG READY MOUNTPOINT - disks that remember what they were told
  *
- * Serves three files by FUSE: `disk`, whose bytes are those of IMAGE; `mark`,
+ * Serves by FUSE `disk0` to `disk2`, of which each is an equal part of IMAGE; `mark`,
  * into which a workload writes what it has seen done; `control`. Every write,
- * discard and flush of disk and every mark is appended to LOG before it is
- * answered. No page cache lies between: the order is what the block layer sent.
+ * discard and flush of a disk and every mark is appended to LOG before it is
+ * answered, so that there is one order of them all. No page cache lies between: it
+ * is what the block layer sent.
  *
  * A line written to control makes trouble from then on:
  *
@@ -37,13 +38,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum file { DISK = 1, MARK, CONTROL };
+enum file { MARK = 1, CONTROL, DISK };
+enum { DISKS_MAX = 3 };
 
 static struct {
 	int image;
 	int log;
 	int ready;
-	off_t size;
+	int disks;
+	off_t size; /* of each */
 	long fail_write;
 	long fail_flush;
 	long die;
@@ -52,8 +55,11 @@ static struct {
 
 static enum file file_of(const char *path)
 {
-	if (strcmp(path, "/disk") == 0)
-		return DISK;
+	int number = path[0] && path[1] ? path[5] - '0' : 0;
+
+	if (strncmp(path, "/disk", 5) == 0 && strlen(path) == 6 && number >= 0 &&
+	    number < recorder.disks)
+		return DISK + (unsigned)number;
 	if (strcmp(path, "/mark") == 0)
 		return MARK;
 	return strcmp(path, "/control") == 0 ? CONTROL : 0;
@@ -83,6 +89,12 @@ static int counts_down(long *counter)
 	return *counter > 0 && --*counter == 0;
 }
 
+/* Where the disk begins in the image */
+static off_t start_of(const struct fuse_file_info *info)
+{
+	return (off_t)(info->fh - DISK) * recorder.size;
+}
+
 static int get_attributes(const char *path, struct stat *st, struct fuse_file_info *info)
 {
 	(void)info;
@@ -95,7 +107,7 @@ static int get_attributes(const char *path, struct stat *st, struct fuse_file_in
 	if (!file_of(path))
 		return -ENOENT;
 	st->st_mode = S_IFREG | 0600;
-	st->st_size = file_of(path) == DISK ? recorder.size : 0;
+	st->st_size = file_of(path) >= DISK ? recorder.size : 0;
 	st->st_blksize = 4096;
 	return 0;
 }
@@ -110,7 +122,7 @@ static int open_file(const char *path, struct fuse_file_info *info)
 static int set_size(const char *path, off_t size, struct fuse_file_info *info)
 {
 	(void)size, (void)info;
-	return file_of(path) == DISK ? -EPERM : 0;
+	return file_of(path) >= DISK ? -EPERM : 0;
 }
 
 static int read_disk(const char *path, char *buffer, size_t size, off_t offset,
@@ -119,11 +131,11 @@ static int read_disk(const char *path, char *buffer, size_t size, off_t offset,
 	ssize_t done;
 
 	(void)path;
-	if (info->fh != DISK)
+	if (info->fh < DISK)
 		return 0;
 	if (recorder.dead)
 		return -EIO;
-	done = pread(recorder.image, buffer, size, offset);
+	done = pread(recorder.image, buffer, size, start_of(info) + offset);
 	return done < 0 ? -errno : (int)done;
 }
 
@@ -167,8 +179,8 @@ static int write_file(const char *path, const char *buffer, size_t size, off_t o
 	(void)path;
 	if (info->fh == CONTROL)
 		return take_order(buffer, size);
-	if (info->fh == DISK)
-		return write_disk(buffer, size, offset);
+	if (info->fh >= DISK)
+		return write_disk(buffer, size, start_of(info) + offset);
 	record(REQUEST_MARK, 0, size, buffer);
 	return (int)size;
 }
@@ -178,14 +190,14 @@ static int flush_disk(const char *path, int datasync, struct fuse_file_info *inf
 	int failed;
 
 	(void)path, (void)datasync;
-	if (info->fh != DISK)
+	if (info->fh < DISK)
 		return 0;
 	failed = counts_down(&recorder.fail_flush);
 	if (is_dead() || failed) {
 		record(REQUEST_FAILED, 0, 0, NULL);
 		return -EIO;
 	}
-	record(REQUEST_FLUSH, 0, 0, NULL);
+	record(REQUEST_FLUSH, start_of(info), (size_t)recorder.size, NULL);
 	return 0;
 }
 
@@ -193,10 +205,11 @@ static int zero_disk(const char *path, int mode, off_t offset, off_t length,
                      struct fuse_file_info *info)
 {
 	(void)path;
-	if (info->fh != DISK || !(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
+	if (info->fh < DISK || !(mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)))
 		return -EOPNOTSUPP;
 	if (is_dead())
 		return -EIO;
+	offset += start_of(info);
 	record(REQUEST_ZERO, offset, (size_t)length, NULL);
 	if (fallocate(recorder.image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length))
 		return -errno;
@@ -206,11 +219,12 @@ static int zero_disk(const char *path, int mode, off_t offset, off_t length,
 static int list(const char *path, void *buffer, fuse_fill_dir_t fill, off_t offset,
                 struct fuse_file_info *info, enum fuse_readdir_flags flags)
 {
-	static const char *const names[] = {".", "..", "disk", "mark", "control"};
+	static const char *const names[] = {".",     "..",    "mark", "control",
+	                                    "disk0", "disk1", "disk2"};
 	size_t i;
 
 	(void)path, (void)offset, (void)info, (void)flags;
-	for (i = 0; i < sizeof names / sizeof *names; i++)
+	for (i = 0; i < 4 + (size_t)recorder.disks; i++)
 		fill(buffer, names[i], NULL, 0, 0);
 	return 0;
 }
@@ -244,16 +258,16 @@ int main(int argc, char **argv)
 	char *arguments[] = {argv[0], foreground, alone, name, argv[argc - 1], NULL};
 	struct stat st;
 
-	if (argc != 5)
-		errx(2, "usage: recorder IMAGE LOG READY MOUNTPOINT");
+	if (argc != 6 || (recorder.disks = atoi(argv[2])) < 1 || recorder.disks > DISKS_MAX)
+		errx(2, "usage: recorder IMAGE DISKS LOG READY MOUNTPOINT");
 	recorder.image = open(argv[1], O_RDWR | O_CLOEXEC);
 	if (recorder.image < 0 || fstat(recorder.image, &st) != 0)
 		err(1, "%s", argv[1]);
-	recorder.size = st.st_size;
-	recorder.log = open(argv[2], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+	recorder.size = st.st_size / recorder.disks;
+	recorder.log = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
 	if (recorder.log < 0)
 		err(1, "%s", argv[2]);
-	recorder.ready = atoi(argv[3]);
+	recorder.ready = atoi(argv[4]);
 	/*
 	 * SIGTERM, so that the connection is closed before we exit: we may be the last in
 	 * the worker's mount namespace, and unmounting what is on the disk would wait for us.

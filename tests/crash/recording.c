@@ -16,7 +16,9 @@
 struct reader {
 	struct recording *recording;
 	size_t at;
-	size_t rooms;
+	/* written and not flushed */
+	uint32_t *pending;
+	size_t pending_count;
 	int begun;
 	int done;
 	int recording_now;
@@ -51,25 +53,66 @@ static void add_request(struct reader *reader, const struct request_head *head,
 			err(1, "requests");
 	}
 	r->requests[r->count++] = (struct request){head->type, head->offset, head->length, data};
+	reader->pending =
+	        realloc(reader->pending, (reader->pending_count + 1) * sizeof *reader->pending);
+	if (!reader->pending)
+		err(1, "requests");
+	reader->pending[reader->pending_count++] = (uint32_t)(r->count - 1);
 }
 
-static void close_epoch(struct reader *reader)
+static int lies_in(const struct request *request, uint64_t from, uint64_t to)
+{
+	return request->offset >= from && request->offset < to;
+}
+
+/* The part of a disk that is all of it for old logs and for the end. */
+static uint64_t end_of(const struct request_head *head)
+{
+	return head && head->length ? head->offset + head->length : UINT64_MAX;
+}
+
+/* What a flush has made sure is not on its way any more. */
+static void drop_flushed(struct reader *reader, uint64_t from, uint64_t to)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < reader->pending_count; i++)
+		if (!lies_in(&reader->recording->requests[reader->pending[i]], from, to))
+			reader->pending[kept++] = reader->pending[i];
+	reader->pending_count = kept;
+}
+
+static void add_epoch(struct reader *reader, uint64_t from, uint64_t to)
+{
+	struct recording *r = reader->recording;
+	size_t i;
+
+	if (reader->pending_count > EPOCH_MAX)
+		errx(1, "%zu writes between two flushes are too many for this rig",
+		     reader->pending_count);
+	r->epochs = realloc(r->epochs, (r->epoch_count + 1) * sizeof *r->epochs);
+	r->order =
+	        realloc(r->order, (r->order_count + reader->pending_count + 1) * sizeof *r->order);
+	if (!r->epochs || !r->order)
+		err(1, "epochs");
+	r->epochs[r->epoch_count++] = (struct epoch){
+	        r->order_count, reader->pending_count, from, to, reader->done, reader->begun};
+	for (i = 0; i < reader->pending_count; i++)
+		r->order[r->order_count++] = reader->pending[i];
+}
+
+/* At a flush; head is NULL at the end of the log. */
+static void close_epoch(struct reader *reader, const struct request_head *head)
 {
 	struct recording *r = reader->recording;
 	struct epoch *last = r->epoch_count ? &r->epochs[r->epoch_count - 1] : NULL;
-	size_t first = last ? last->first + last->count : 0;
+	uint64_t from = head ? head->offset : 0, to = end_of(head);
 
-	/* Nothing written, nothing learnt: a flush after a flush. */
-	if (r->count == first && last && last->done == reader->done && last->begun == reader->begun)
-		return;
-	if (r->count - first > EPOCH_MAX)
-		errx(1, "%zu writes between two flushes are too many for this rig",
-		     r->count - first);
-	r->epochs = realloc(r->epochs, (r->epoch_count + 1) * sizeof *r->epochs);
-	if (!r->epochs)
-		err(1, "epochs");
-	r->epochs[r->epoch_count++] =
-	        (struct epoch){first, r->count - first, reader->done, reader->begun};
+	/* Nothing on its way, nothing learnt: a flush after a flush. */
+	if (reader->pending_count || !last || last->done != reader->done ||
+	    last->begun != reader->begun)
+		add_epoch(reader, from, to);
+	drop_flushed(reader, from, to);
 }
 
 static void take_mark(struct reader *reader, const unsigned char *text, size_t length)
@@ -114,7 +157,7 @@ static void take_request(struct reader *reader, const struct request_head *head,
 	else if (!reader->recording_now)
 		apply_before(reader, head, data);
 	else if (head->type == REQUEST_FLUSH)
-		close_epoch(reader);
+		close_epoch(reader, head);
 	else if (head->type == REQUEST_WRITE || head->type == REQUEST_ZERO)
 		add_request(reader, head, data);
 }
@@ -140,7 +183,8 @@ void recording_parse(struct recording *recording)
 	}
 	if (!reader.ended)
 		errx(1, "the log has no end");
-	close_epoch(&reader);
+	close_epoch(&reader, NULL);
+	free(reader.pending);
 }
 
 void recording_release(struct recording *recording)
@@ -151,6 +195,7 @@ void recording_release(struct recording *recording)
 	free(recording->log);
 	free(recording->requests);
 	free(recording->epochs);
+	free(recording->order);
 	for (i = 0; i <= STEPS_MAX; i++)
 		tree_release(&recording->states[i]);
 	memset(recording, 0, sizeof *recording);

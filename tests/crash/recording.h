@@ -15,8 +15,8 @@
 
 enum request_type {
 	REQUEST_WRITE = 1,
-	REQUEST_ZERO, /* discard, punched hole, zeroed range: reads as zeros */
-	REQUEST_FLUSH,
+	REQUEST_ZERO,  /* discard, punched hole, zeroed range: reads as zeros */
+	REQUEST_FLUSH, /* of the disk at that offset, of that length; 0: of all */
 	REQUEST_MARK,
 	REQUEST_FAILED /* a request that was answered with EIO, for the record */
 };

@@ -84,7 +84,7 @@ int report(const struct board *board, const struct settings *s)
 {
 	struct tally sum;
 	double seconds = now() - board->begin;
-	int i, unfinished = 0;
+	int i, unfinished = 0, complete = 0;
 
 	memset(&sum, 0, sizeof sum);
 	printf("%-14s %-15s %5s %5s %7s %6s %8s %6s %5s %5s %6s\n", "workload", "file system",
@@ -95,6 +95,7 @@ int report(const struct board *board, const struct settings *s)
 		line(job_name(job), job->fs->name, &job->tally);
 		add(&sum, &job->tally);
 		unfinished += !job->finished;
+		complete += job->tally.planned && job->tally.tried == job->tally.planned;
 	}
 	line("all", "", &sum);
 	for (i = 0; i < board->count; i++)
@@ -102,6 +103,9 @@ int report(const struct board *board, const struct settings *s)
 			printf("VIOLATION %s on %s, choice %s: %s\n", job_name(&board->jobs[i]),
 			       board->jobs[i].fs->name, board->jobs[i].tally.shown,
 			       board->jobs[i].tally.first);
+	printf("in %d of %d jobs the power went after every write, and with every subset of small "
+	       "epochs\n",
+	       complete, board->count);
 	printf("%llu distinct images in %.0f s, %.1f a second; %llu crashes inside recovery; %llu "
 	       "violations; seed %llu\n",
 	       (unsigned long long)sum.images, seconds,

@@ -8,6 +8,7 @@ const struct workload *const workload_tables[] = {
         save_workloads,
         txn_workloads,
         recovery_workloads,
+        triple_workloads,
         NULL,
 };
 

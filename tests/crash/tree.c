@@ -44,6 +44,16 @@ static uint64_t digest_file(struct tree *tree, int dir, const char *name, const 
 	return digest;
 }
 
+uint64_t file_digest(const char *path)
+{
+	struct tree tree = {.broken = 0};
+	uint64_t digest = digest_file(&tree, AT_FDCWD, path, path);
+
+	if (tree.broken)
+		errx(1, "%s: %s", path, strerror(tree.broken));
+	return digest;
+}
+
 static uint64_t digest_link(struct tree *tree, int dir, const char *name, const char *path)
 {
 	char target[PATH_SIZE];
@@ -123,6 +133,14 @@ static void enter(struct tree *tree, int dir, const char *name, const char *path
 		visit(tree, fd, path, store);
 }
 
+/* .NAME.triple, beside a copy of a set */
+static int is_sidecar(const char *name)
+{
+	size_t length = strlen(name);
+
+	return name[0] == '.' && length > 8 && strcmp(name + length - 7, ".triple") == 0;
+}
+
 /* What is in a store is the library's own; open stages are not, after recovery. */
 static void meet(struct tree *tree, int dir, const char *name, const char *path, int store)
 {
@@ -137,6 +155,9 @@ static void meet(struct tree *tree, int dir, const char *name, const char *path,
 		tree->stores += XXH3_64bits_withSeed(path, strlen(path), (uint64_t)st.st_size + 1);
 		if (stage && !strchr(stage + 14, '/'))
 			note_residue(tree, path);
+	} else if (is_sidecar(name)) {
+		/* Numbers and times in it are those of the run. */
+		tree->stores += XXH3_64bits_withSeed(path, strlen(path), (uint64_t)st.st_size + 1);
 	} else if (strncmp(name, ".commit-", 8) == 0 && strlen(name) > OURS_LENGTH) {
 		note_residue(tree, path);
 	} else if (strcmp(name, ".commit") != 0) {
@@ -264,7 +285,7 @@ void tree_write(FILE *file, int number, const struct tree *tree)
 		        n->links, (unsigned long long)n->size, (unsigned long long)n->digest,
 		        n->path);
 	}
-	fprintf(file, "%d end\n", number);
+	fprintf(file, "%d end %llx\n", number, (unsigned long long)tree->answer);
 }
 
 int tree_read_all(FILE *file, struct tree *list, int max)
@@ -276,8 +297,9 @@ int tree_read_all(FILE *file, struct tree *list, int max)
 
 	while (fgets(line, sizeof line, file)) {
 		memset(&n, 0, sizeof n);
-		if (sscanf(line, "%d end", &number) == 1 && strstr(line, " end\n")) {
+		if (sscanf(line, "%d end %llx", &number, &digest) == 2 && number < max) {
 			count = number + 1;
+			list[number].answer = digest;
 			continue;
 		}
 		if (sscanf(line, "%d %o %u %u %u %llu %llx %511[^\n]", &number, &n.mode, &n.uid,

@@ -16,5 +16,6 @@
 extern const struct workload save_workloads[];
 extern const struct workload txn_workloads[];
 extern const struct workload recovery_workloads[];
+extern const struct workload triple_workloads[];
 
 #endif

@@ -81,28 +81,31 @@ void world_begin(struct world *world, const char *top)
 	snprintf(world->log, sizeof world->log, "%s/log", world->top);
 	snprintf(world->output, sizeof world->output, "%s/output", world->top);
 	make_helpers(world);
-	world->device.fd = -1;
 	world->run_fd = open(world->run, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (world->run_fd < 0)
 		err(1, "%s", world->run);
 	recoverer_begin(world);
 }
 
-void world_device(struct world *world, uint64_t size)
+void world_disks(struct world *world, uint64_t size, int count)
 {
-	if (world->run_size == size)
+	int i;
+
+	if (world->run_size == size && world->disks.count == count)
 		return;
-	device_close(&world->device);
+	disks_close(&world->disks);
 	if (ftruncate(world->run_fd, 0) != 0 || ftruncate(world->run_fd, (off_t)size) != 0)
 		err(1, "%s", world->run);
-	device_open(&world->device, world->run);
+	for (i = 0; i < count; i++)
+		disks_add(&world->disks, world->run, size / (uint64_t)count * (uint64_t)i,
+		          size / (uint64_t)count);
 	world->run_size = size;
 }
 
 void world_end(struct world *world)
 {
 	recoverer_end(world);
-	device_close(&world->device);
+	disks_close(&world->disks);
 	close(world->run_fd);
 	umount2(world->top, MNT_DETACH);
 }
