@@ -90,6 +90,7 @@ unit_quick = \
 	tests/unit/test-token \
 	tests/unit/test-triple \
 	tests/unit/test-triple-format \
+	tests/unit/test-triple-lecture \
 	tests/unit/test-triple-person \
 	tests/unit/test-triple-vote \
 	tests/unit/test-txn \
@@ -138,7 +139,8 @@ fault_tests = \
 	tests/cli/store-flush.bats \
 	tests/cli/store-hostile.bats \
 	tests/cli/store-modes.bats \
-	tests/cli/store-readers.bats
+	tests/cli/store-readers.bats \
+	tests/cli/triple-pitfalls-54-65.bats
 
 # The same, and ACLs and JSON are a part of it
 acl_tests = \
@@ -386,6 +388,7 @@ EXTRA_DIST += \
 	tests/cli/man-helper.bash \
 	tests/cli/options-helper.bash \
 	tests/cli/store-helper.bash \
+	tests/cli/triple-helper.bash \
 	tests/cli/txn-helper.bash \
 	tests/install/complete.zsh \
 	tests/storm/editors.sh \

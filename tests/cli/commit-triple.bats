@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: ISC
 #
 # The command line of commit-triple: forms, what is refused with 2, exit
-# statuses, messages, JSON, and the pitfalls 54 to 65 as a user meets them.
+# statuses, messages, JSON. Pitfalls are in triple-pitfalls-54-65.bats.
 
-load options-helper
+load triple-helper
 
 # shellcheck disable=SC2154 # OUT and ERR are set by scratch
 
@@ -14,33 +14,6 @@ setup() {
 }
 
 teardown() { sweep; }
-
-readonly set="a/s b/s c/s"
-
-# triple STATUS COMMAND [OPTION]...: on the set, without warnings of one file system
-triple() {
-	local wanted=$1 command=$2
-	shift 2
-	# shellcheck disable=SC2086 # the three names
-	gives "$wanted" commit-triple "$command" -q $set "$@"
-}
-
-# put TEXT: a write of one line
-put() { printf '%s\n' "$1" | triple 0 write; }
-
-# rots FILE: its first byte, its time stays
-rots() {
-	local stamp
-	stamp=$(stat -c %y "$1")
-	printf '#' | dd of="$1" conv=notrunc status=none
-	touch -d "$stamp" "$1"
-}
-
-# all TEXT: each copy holds that line
-all() {
-	local copy
-	for copy in $set; do holds "$copy" "$1\n"; done
-}
 
 @test "three forms of a write, and a read" {
 	put one
@@ -130,96 +103,6 @@ all() {
 	triple 10 repair -n
 	holds a/s '#ne\n'
 	clean
-}
-
-@test "copies on one file system are said, and refused with --strict (60)" {
-	# shellcheck disable=SC2086 # the three names
-	echo one | gives 0 commit-triple write $set
-	says 'same file system'
-	# shellcheck disable=SC2086 # the three names
-	echo two | gives 4 commit-triple write --strict $set
-	all one
-}
-
-@test "54: rot in C and a torn A: raw is wrong, the default is not" {
-	local stamp
-	put one
-	stamp=$(stat -c %y a/s)
-	echo torn >a/s
-	touch -d "$stamp" a/s
-	rots c/s
-	triple 0 read
-	[ "$(cat "$OUT")" = one ]
-	all one
-	mkdir raw
-	printf 'torn\n' >raw/a
-	printf 'one\n' >raw/b
-	printf '#ne\n' >raw/c
-	gives 0 commit-triple read -q --raw raw/a raw/b raw/c
-	[ "$(cat "$OUT")" = torn ]
-}
-
-@test "56: losers are rewritten before the answer" {
-	put one
-	cp -p a/s a/.s.triple .
-	put two
-	cp -p s .s.triple b/
-	triple 0 read
-	[ "$(cat "$OUT")" = two ]
-	all two
-}
-
-@test "62: an edit by hand is asked about, and both ways out work" {
-	put one
-	echo edited >b/s
-	touch -d '+1 hour' b/s
-	triple 11 check
-	grep -q '^B b/s edited' "$OUT"
-	triple 11 read
-	triple 11 repair
-	echo two | triple 11 write
-	holds b/s 'edited\n'
-	triple 0 write --force --from=b/s
-	all edited
-	echo again >b/s
-	touch -d '+2 hours' b/s
-	rm b/s
-	triple 10 repair
-	all edited
-}
-
-@test "63: a writer that finds the set locked says so" {
-	put one
-	echo two | gives 5 flock b sh -c 'commit-triple write -q --wait=0 a/s b/s c/s'
-	all one
-	clean
-}
-
-@test "64: a missing directory, a read-only one, a full one" {
-	put one
-	mv b b.gone
-	triple 0 read
-	[ "$(cat "$OUT")" = one ]
-	triple 1 check
-	echo two | triple 1 write
-	says --min-copies=2
-	echo two | triple 0 write --min-copies=2
-	mv b.gone b
-	triple 0 read
-	[ "$(cat "$OUT")" = two ]
-	all two
-}
-
-@test "65: a copy from a backup does not win" {
-	put one
-	mkdir backup
-	cp -p a/s a/.s.triple backup
-	put two
-	cp -p backup/s backup/.s.triple a/
-	triple 10 check
-	grep -q '^A a/s stale' "$OUT"
-	triple 0 read
-	[ "$(cat "$OUT")" = two ]
 }
 
 @test "nothing valid: refused, and what --raw would take" {

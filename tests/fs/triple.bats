@@ -83,7 +83,7 @@ rot_below() {
 @test "bit corruption below xfs" { rot_below ext4 xfs btrfs; }
 @test "bit corruption below btrfs, which answers EIO" { rot_below ext4 btrfs xfs; }
 
-@test "bit corruption in every copy, in different blocks" {
+@test "bit corruption in every copy, in different blocks (57)" {
 	set_up ext4 xfs ext4
 	below a 'needle 1000$'
 	fs_mount ext4 a
@@ -96,11 +96,25 @@ rot_below() {
 	good
 }
 
-@test "flying write: a copy and its sidecar land in another's place" {
+@test "flying write: a copy and its sidecar land in another's place (58)" {
 	set_up ext4 xfs btrfs
 	cp -p "$FS/b/s" "$FS/b/.s.triple" "$FS/c/"
 	triple 10 check
 	[[ $output == *"C $FS/c/s misplaced"* ]]
+	good
+}
+
+@test "shorn write: of a block the first sectors are new, the rest is what lay there" {
+	local at
+	set_up ext4 xfs btrfs
+	sync -f "$FS/b"
+	fs_umount b
+	at=$(grep -abo -m 1 'needle 20000' "$FS/b.img" | cut -d : -f 1)
+	at=$((at / 4096 * 4096))
+	dd if=/dev/urandom of="$FS/b.img" bs=512 seek=$((at / 512 + 3)) count=5 conv=notrunc status=none
+	fs_mount xfs b
+	triple 10 check
+	[[ $output == *"B $FS/b/s damaged, 1 blocks bad"* ]]
 	good
 }
 
@@ -134,7 +148,19 @@ rot_below() {
 	good
 }
 
-@test "dead device: a lost mount, and it comes back old" {
+@test "metadata corruption: the inode of a copy is cleared below the file system" {
+	fs_needs debugfs
+	set_up xfs ext4 btrfs
+	fs_umount b
+	debugfs -w -R 'clri s' "$FS/b.img" 2>/dev/null
+	fs_mount ext4 b
+	triple 0 read --to="$BATS_TEST_TMPDIR/answer"
+	same "$BATS_TEST_TMPDIR/answer" "$BATS_TEST_TMPDIR/text"
+	same "$FS/a/s" "$BATS_TEST_TMPDIR/text"
+	same "$FS/c/s" "$BATS_TEST_TMPDIR/text"
+}
+
+@test "dead device: a lost mount, and it comes back old (64, 65)" {
 	set_up ext4 xfs btrfs
 	fs_umount b
 	rmdir "$FS/b"
@@ -150,7 +176,23 @@ rot_below() {
 	good
 }
 
-@test "dead device: the image is cut short, and its end answers EIO" {
+@test "dead device: the image is cut short while it is mounted, and its end answers EIO (64)" {
+	set_up ext4 xfs btrfs
+	# the blocks of the copy are behind the new end, what the file system needs is in the cache
+	sync -f "$FS/a"
+	at=$(grep -abo -m 1 'needle 20000' "$FS/a.img" | cut -d : -f 1)
+	truncate -s $((at / 4096 * 4096)) "$FS/a.img"
+	if dd if="$FS/a/s" of=/dev/null bs=4k iflag=direct status=none 2>/dev/null; then false; fi
+	triple 10 check
+	[[ $output == *"A $FS/a/s damaged"* ]]
+	# settled on what is left of the device, or on the two others
+	triple 0 read --to="$BATS_TEST_TMPDIR/answer"
+	same "$BATS_TEST_TMPDIR/answer" "$BATS_TEST_TMPDIR/text"
+	same "$FS/b/s" "$BATS_TEST_TMPDIR/text"
+	same "$FS/c/s" "$BATS_TEST_TMPDIR/text"
+}
+
+@test "dead device: the image is cut short, and cannot be mounted any more" {
 	set_up ext4 xfs btrfs
 	below c 'needle 20000'
 	truncate -s 16M "$FS/c.img"
@@ -163,7 +205,7 @@ rot_below() {
 	same "$BATS_TEST_TMPDIR/answer" "$BATS_TEST_TMPDIR/text"
 }
 
-@test "a mount that became read-only" {
+@test "a mount that became read-only (64)" {
 	set_up ext4 xfs btrfs
 	mount -o remount,ro "$FS/b"
 	triple 0 read --to="$BATS_TEST_TMPDIR/answer"
@@ -174,7 +216,7 @@ rot_below() {
 	good
 }
 
-@test "a full one" {
+@test "a full one (64)" {
 	set_up ext4 xfs btrfs
 	fs_fill "$FS/c/ballast"
 	triple 1 write --from="$BATS_TEST_TMPDIR/text"

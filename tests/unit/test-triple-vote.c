@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The votes, without a file: every row of the lecture's tables, every crash
- * between two steps, and every fault and pair of faults on top of it.
- *
- * The tables are printed. They show where the lecture's rule is wrong, which is
- * why it is not the default; the default is held to be never wrong.
+ * The default vote, without a file: every crash between two steps of a write, and
+ * every fault and pair of faults on top of it. It is held to be never wrong.
  */
 #include "config.h"
 
@@ -14,116 +11,6 @@
 
 #include <stdio.h>
 #include <string.h>
-
-/* What one device holds: the old content, the new one, or something else, never twice the same. */
-enum { OLD, NEW, GARBAGE };
-
-static int content_number(int what, unsigned device)
-{
-	return what == GARBAGE ? 10 + (int)device : what;
-}
-
-static char sign(int what)
-{
-	return "01?"[what];
-}
-
-/* The state while step `step` runs: one device is half written. -1 and 2 * count: before, after. */
-static void lecture_state(int step, unsigned count, int what[])
-{
-	unsigned i;
-
-	for (i = 0; i < count; i++) {
-		int from = 2 * (int)i;
-
-		what[i] = step < from ? OLD : step == from ? GARBAGE : NEW;
-	}
-}
-
-static int ask_raw(const int what[], unsigned count)
-{
-	int contents[LC_TRIPLE_MAX], chosen;
-	unsigned i;
-
-	for (i = 0; i < count; i++)
-		contents[i] = content_number(what[i], i);
-	chosen = lc_triple_raw_vote(contents, count);
-	return chosen < 0 ? -1 : what[chosen];
-}
-
-static unsigned print_lecture(unsigned count)
-{
-	int what[LC_TRIPLE_MAX], step;
-	unsigned i, wrong = 0;
-
-	print_message("# %u devices, each written in turn; ? is garbage\n", count);
-	for (step = -1; step <= 2 * (int)count - 1; step++) {
-		int answer;
-
-		lecture_state(step, count, what);
-		answer = ask_raw(what, count);
-		print_message("#   ");
-		for (i = 0; i < count; i++)
-			print_message("%c ", sign(what[i]));
-		print_message("-> %s\n", answer < 0          ? "cannot be told"
-		                         : answer == GARBAGE ? "garbage: WRONG"
-		                         : answer == OLD     ? "0"
-		                                             : "1");
-		wrong += answer == GARBAGE;
-	}
-	return wrong;
-}
-
-static void two_devices_cannot_tell(void **state)
-{
-	(void)state;
-	/* A is written: ? 0 has no majority, and taking A takes the garbage. */
-	assert_true(print_lecture(2) > 0);
-}
-
-/*
- * The step in which A is written is safe only by majority, and that of B only
- * by A: B is garbage, A and C differ.
- */
-static void three_devices_survive_any_crash(void **state)
-{
-	int what[LC_TRIPLE_MAX], step, answer;
-
-	(void)state;
-	assert_int_equal(print_lecture(3), 0);
-	for (step = -1; step <= 5; step++) {
-		lecture_state(step, 3, what);
-		answer = ask_raw(what, 3);
-		assert_true(answer == OLD || answer == NEW);
-		/* Once written and once decided, it stays so. */
-		assert_int_equal(answer, step < 2 ? OLD : NEW);
-	}
-}
-
-/* Pitfall 54: rot in one copy and a crash while another is written. */
-static void the_raw_rule_is_wrong_with_rot(void **state)
-{
-	int what[LC_TRIPLE_MAX], step, answer;
-	unsigned rotten, wrong = 0;
-
-	(void)state;
-	print_message("# three devices, one of them rotten, crash while one is written\n");
-	for (rotten = 0; rotten < 3; rotten++)
-		for (step = -1; step <= 5; step++) {
-			lecture_state(step, 3, what);
-			what[rotten] = GARBAGE;
-			answer = ask_raw(what, 3);
-			if (answer != GARBAGE)
-				continue;
-			wrong++;
-			print_message("#   %c %c %c, %c is rotten -> garbage: WRONG\n",
-			              sign(what[0]), sign(what[1]), sign(what[2]), "ABC"[rotten]);
-		}
-	print_message("#   wrong answers: %u\n", wrong);
-	assert_true(wrong > 0);
-}
-
-/* --- the default protocol --- */
 
 /* What is on one device. Versions 1 and 2; 0 is none or garbage. */
 struct device {
@@ -482,17 +369,10 @@ static void too_few_sidecars_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        EVERY(two_devices_cannot_tell),
-	        EVERY(three_devices_survive_any_crash),
-	        EVERY(the_raw_rule_is_wrong_with_rot),
-	        EVERY(the_default_is_never_wrong),
-	        EVERY(a_degraded_write_is_never_forgotten),
-	        EVERY(persons_are_asked_first),
-	        EVERY(one_version_twice_is_a_fork),
-	        EVERY(a_stranger_does_not_win),
-	        EVERY(an_abandoned_version_is_overtaken),
-	        EVERY(a_lost_version_is_no_old_one),
-	        EVERY(too_few_sidecars_are_refused),
+	        EVERY(the_default_is_never_wrong),   EVERY(a_degraded_write_is_never_forgotten),
+	        EVERY(persons_are_asked_first),      EVERY(one_version_twice_is_a_fork),
+	        EVERY(a_stranger_does_not_win),      EVERY(an_abandoned_version_is_overtaken),
+	        EVERY(a_lost_version_is_no_old_one), EVERY(too_few_sidecars_are_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
