@@ -172,6 +172,48 @@ teardown() { sweep; }
 	[ ! -e noted ]
 }
 
+@test "many sets: a run that a signal has ended notes what it did, and the next one does the rest" {
+	need_json
+	mkdir -p first/a first/b first/c
+	echo x | gives 0 commit-triple write -q first/a/s first/b/s first/c/s
+	dd if=/dev/zero bs=64k count=4 status=none | triple 0 write
+	gives 124 timeout -s INT 1 commit-triple check -q -r --bwlimit=20K --resume=noted first a
+	[ "$(wc -l <noted)" = 1 ]
+	gives 0 commit-triple check -q -r --json --resume=noted first a
+	grep -q '"summary":true,"sets":1,' "$OUT"
+	[ ! -e noted ]
+}
+
+# A second passes before the first line, so that short work prints none.
+@test "progress: on a terminal, when the work is long; the limit is kept" {
+	local begun
+	command -v script >/dev/null || skip 'script is not installed'
+	dd if=/dev/zero bs=64k count=2 status=none | triple 0 write
+	begun=$(date +%s%N)
+	gives 0 script -qec 'commit-triple check --bwlimit=128K a/s b/s c/s' typescript
+	# 384 KiB at 128 a second
+	[ $((($(date +%s%N) - begun) / 1000000)) -ge 2500 ]
+	grep -q 'MiB read' typescript
+	# and the line is taken away again
+	grep -q "$(printf '\r\033\[K')" typescript
+	gives 0 script -qec 'commit-triple check -q --bwlimit=128K a/s b/s c/s' typescript
+	! grep -q 'MiB read' typescript || false
+	gives 0 commit-triple check --bwlimit=1M a/s b/s c/s
+	! grep -q 'MiB read' "$ERR" || false
+}
+
+# It replaces all three, and the votes need sidecars only: see also pitfall 54.
+@test "a write does not read what it replaces: rot in it is neither seen nor said" {
+	put one
+	rots a/s
+	rots b/s
+	rots c/s
+	put two
+	[ ! -s "$ERR" ]
+	all two
+	triple 0 check
+}
+
 @test "a sidecar of somebody else is not obeyed by repair -r" {
 	[ "$(id -u)" = 0 ] || skip "not root"
 	put one
