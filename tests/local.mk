@@ -400,6 +400,7 @@ EXTRA_DIST += \
 	tests/mutants/mutants.sh \
 	tests/mutants/mutate.pl \
 	tests/mutants/save.list \
+	tests/mutants/triple.list \
 	tests/mutants/txn.list \
 	tests/run.sh \
 	tests/run.d/lib.sh \

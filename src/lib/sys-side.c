@@ -19,38 +19,26 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static int force_one(int fd)
-{
-	if (fd < 0)
-		return 0;
-	if (!lc_fault_skips_flush(fd) && fsync(fd) != 0)
-		return -errno;
-	return lc_sys_answers(fd);
-}
+#undef lc_sys_flush_side
 
-/* The results of the seam come first: the calls are counted before any thread runs. */
 static void *force_job(void *context)
 {
 	struct lc_sys_flush *job = context;
-	unsigned i;
-	int rc;
 
-	for (i = 0; i < LC_SYS_FLUSH_FDS && !job->rc; i++) {
-		rc = force_one(job->fds[i]);
-		if (rc)
-			job->rc = rc;
-	}
+	if (job->rc)
+		return NULL;
+	if (!job->skipped && fsync(job->fd) != 0)
+		job->rc = -errno;
+	else
+		job->rc = lc_sys_answers(job->fd);
 	return NULL;
 }
 
+/* The seam comes first: the calls are counted before any thread runs. */
 static void ask_seam(struct lc_sys_flush *job)
 {
-	unsigned i;
-
-	job->rc = 0;
-	for (i = 0; i < LC_SYS_FLUSH_FDS && !job->rc; i++)
-		if (job->fds[i] >= 0)
-			job->rc = lc_fault_on("fsync", job->fds[i], NULL);
+	job->rc = lc_fault_on("fsync", job->fd, NULL);
+	job->skipped = !job->rc && lc_fault_skips_flush(job->fd);
 }
 
 void lc_sys_flush_side(struct lc_sys_flush *jobs, unsigned count)

@@ -120,15 +120,16 @@ int lc_sys_syncfs(int fd);
 unsigned lc_sys_flushes(void);
 
 /*
- * "fsync" of each descriptor, asked of the seam in their order; then the jobs
- * run side by side, the descriptors of one job in their order up to the first
- * that fails. -1: none. Not counted for lc_sys_flushes.
+ * "fsync" of each descriptor, asked of the seam in their order; then all run side by
+ * side, so that a device gets what it has to flush at once. Not counted for
+ * lc_sys_flushes.
  */
-#define LC_SYS_FLUSH_FDS 2
-#define LC_SYS_FLUSH_MAX 3
+#define LC_SYS_FLUSH_MAX 6
 struct lc_sys_flush {
-	int fds[LC_SYS_FLUSH_FDS];
+	int fd;
 	int rc;
+	/* of the seam: it is left out */
+	int skipped;
 };
 void lc_sys_flush_side(struct lc_sys_flush *jobs, unsigned count);
 /* "startflush": begins to write dirty pages out and does not wait; a hint */
@@ -224,6 +225,7 @@ int64_t lc_sys_clock_ms(void);
 #define lc_sys_fsync_stat(fd, st) (lc_fault_site(__func__), lc_sys_fsync_stat(fd, st))
 #define lc_sys_fdatasync(fd) (lc_fault_site(__func__), lc_sys_fdatasync(fd))
 #define lc_sys_syncfs(fd) (lc_fault_site(__func__), lc_sys_syncfs(fd))
+#define lc_sys_flush_side(jobs, count) (lc_fault_site(__func__), lc_sys_flush_side(jobs, count))
 #endif
 
 #endif

@@ -200,7 +200,6 @@ struct commit_triple {
 	char *paths[LC_TRIPLE_MAX];
 	uint64_t length;
 	off_t started;
-	int committed;
 	/* of the new content */
 	struct lc_triple_entry entry;
 	unsigned char *table;

@@ -151,38 +151,42 @@ int lc_fresh_stage_side(struct lc_fresh *fresh)
 	return lc_fresh_fail(fresh, "stage the sidecar of", rc);
 }
 
-/* Runs the jobs of those that take part; the job of fresh[i] is built by make. */
-static void flush_all(struct lc_triple *t, struct lc_fresh *fresh, unsigned count, const char *what,
-                      void (*make)(const struct lc_fresh *fresh, struct lc_sys_flush *job))
-{
-	struct lc_sys_flush jobs[LC_TRIPLE_MAX];
-	struct lc_fresh *of[LC_TRIPLE_MAX];
-	unsigned i, used = 0;
+/* Flushes that go side by side, and the copies that they are for. */
+struct flushes {
+	struct lc_sys_flush jobs[LC_SYS_FLUSH_MAX];
+	struct lc_fresh *of[LC_SYS_FLUSH_MAX];
+	unsigned count;
+};
 
-	for (i = 0; i < count; i++) {
-		if (fresh[i].failed)
-			continue;
-		make(&fresh[i], &jobs[used]);
-		t->flushes += (jobs[used].fds[0] >= 0) + (jobs[used].fds[1] >= 0);
-		of[used++] = &fresh[i];
-	}
-	lc_sys_flush_side(jobs, used);
-	for (i = 0; i < used; i++)
-		lc_fresh_fail(of[i], what, jobs[i].rc);
+static void add_flush(struct flushes *flushes, struct lc_fresh *fresh, int fd)
+{
+	if (fresh->failed || fd < 0)
+		return;
+	flushes->jobs[flushes->count].fd = fd;
+	flushes->of[flushes->count++] = fresh;
 }
 
-static void staged_job(const struct lc_fresh *fresh, struct lc_sys_flush *job)
+static void note_flushes(struct lc_triple *t, const struct flushes *flushes, const char *what)
 {
-	job->fds[0] = fresh->side_only ? -1 : fresh->content.fd;
-	job->fds[1] = fresh->side.fd;
+	unsigned i;
+
+	t->flushes += flushes->count;
+	for (i = 0; i < flushes->count; i++)
+		lc_fresh_fail(flushes->of[i], what, flushes->jobs[i].rc);
 }
 
 /* Also collects what some file systems tell at close only, and looks at the sizes. */
 void lc_fresh_flush(struct lc_triple *t, struct lc_fresh *fresh, unsigned count)
 {
+	struct flushes flushes = {.count = 0};
 	unsigned i;
 
-	flush_all(t, fresh, count, "flush", staged_job);
+	for (i = 0; i < count; i++) {
+		add_flush(&flushes, &fresh[i], fresh[i].side_only ? -1 : fresh[i].content.fd);
+		add_flush(&flushes, &fresh[i], fresh[i].side.fd);
+	}
+	lc_sys_flush_side(flushes.jobs, flushes.count);
+	note_flushes(t, &flushes, "flush");
 	for (i = 0; i < count; i++) {
 		if (!fresh[i].failed && !fresh[i].side_only)
 			lc_fresh_fail(&fresh[i], "flush", lc_stage_flush(&fresh[i].content, 0));
@@ -267,12 +271,6 @@ static int no_flush_here(int rc)
 	return rc == -EINVAL || rc == -EOPNOTSUPP;
 }
 
-static void directory_job(const struct lc_fresh *fresh, struct lc_sys_flush *job)
-{
-	job->fds[0] = fresh->copy->place.readable ? fresh->copy->place.fd : -1;
-	job->fds[1] = -1;
-}
-
 /* A directory that can be searched only is flushed with its whole file system. */
 static int flush_directory(struct lc_triple *t, const struct lc_fresh *fresh, int member)
 {
@@ -284,13 +282,18 @@ static int flush_directory(struct lc_triple *t, const struct lc_fresh *fresh, in
 
 void lc_fresh_publish_sides(struct lc_triple *t, struct lc_fresh *fresh, unsigned count)
 {
+	struct flushes flushes = {.count = 0};
 	unsigned i;
 
 	for (i = 0; i < count; i++)
 		if (!fresh[i].failed)
 			lc_fresh_fail(&fresh[i], "rename the sidecar of",
 			              lc_stage_replace(&fresh[i].side, fresh[i].copy->side_name));
-	flush_all(t, fresh, count, "flush the directory of", directory_job);
+	for (i = 0; i < count; i++)
+		add_flush(&flushes, &fresh[i],
+		          fresh[i].copy->place.readable ? fresh[i].copy->place.fd : -1);
+	lc_sys_flush_side(flushes.jobs, flushes.count);
+	note_flushes(t, &flushes, "flush the directory of");
 	for (i = 0; i < count; i++) {
 		if (no_flush_here(-fresh[i].failed) && fresh[i].failed_at &&
 		    strcmp(fresh[i].failed_at, "flush the directory of") == 0)

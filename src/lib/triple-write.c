@@ -296,19 +296,20 @@ static void publish(struct commit_triple *w, struct published *p)
 	}
 }
 
+/* The only place that acknowledges a write: every copy that took part has got it. */
 static int judge(const struct commit_triple *w, const struct published *p, struct commit_error *err)
 {
 	unsigned i;
 
 	if (p->done == p->members)
 		return 0;
+	if (!p->touched && lc_triple_check_enough(w, err))
+		return COMMIT_EFAILED;
 	for (i = 0; i < LC_TRIPLE_MAX; i++)
 		if (w->fresh[i].failed && w->fresh[i].content.fd >= 0)
 			break;
 	if (i == LC_TRIPLE_MAX)
 		i = 0;
-	if (!p->touched)
-		return lc_triple_check_enough(w, err);
 	return lc_error_format(err, p->done ? COMMIT_EPENDING : COMMIT_EUNDECIDED,
 	                       w->fresh[i].failed, w->fresh[i].failed_at, w->fresh[i].copy->given,
 	                       "%s; %u of %u copies hold the new version; commit-triple repair "
@@ -327,13 +328,7 @@ static int carry_out(struct commit_triple *w, struct commit_error *err)
 	if (rc)
 		return rc;
 	publish(w, &p);
-	rc = judge(w, &p, err);
-	w->committed = p.touched > 0;
-	/* Fewer than took part, but nothing was touched and enough are left: not now. */
-	if (!rc && p.done < p.members)
-		rc = lc_error_set(err, COMMIT_EPENDING, EIO, "publish", w->paths[0],
-		                  "a copy failed on the way; commit-triple repair finishes it");
-	return rc;
+	return judge(w, &p, err);
 }
 
 static void tell(struct commit_triple *w, struct commit_triple_result *result)

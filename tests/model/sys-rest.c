@@ -360,16 +360,12 @@ int lc_sys_wait(int fd, int cancel_fd, int timeout_ms)
 
 /* --- sets of three copies: no program makes one, but recovery looks for them ---------- */
 
-void lc_sys_flush_side(struct lc_sys_flush *jobs, unsigned count)
+void(lc_sys_flush_side)(struct lc_sys_flush *jobs, unsigned count)
 {
-	unsigned i, k;
+	unsigned i;
 
-	for (i = 0; i < count; i++) {
-		jobs[i].rc = 0;
-		for (k = 0; k < LC_SYS_FLUSH_FDS && !jobs[i].rc; k++)
-			if (jobs[i].fds[k] >= 0)
-				jobs[i].rc = lc_sys_fsync(jobs[i].fds[k]);
-	}
+	for (i = 0; i < count; i++)
+		jobs[i].rc = lc_sys_fsync(jobs[i].fd);
 }
 
 int lc_sys_start_flush(int fd)

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # mutants.sh [LIST [PATTERN]]: remove the guards against the pitfalls of saving
-# (LIST save) or of transactions (txn), one at a time, and demand that the tests
-# of that pitfall fail.
+# (LIST save), of transactions (txn) or of three copies (triple), one at a time, and
+# demand that the tests of that pitfall fail.
 #
-#     make mutants                            both lists, an hour and more
+#     make mutants                            all lists, an hour and more
 #     make mutants MUTANTS=txn                one of them
 #     make mutants MUTANTS='txn 37'           those whose tests match the pattern
 #     make mutants MUTANTS='save lib/meta.c'  those in files that match it
@@ -21,7 +21,7 @@
 
 here=$(cd "${0%/*}" && pwd) || exit 1
 source_dir=$(cd "$here/../.." && pwd) || exit 1
-lists=${1:-save txn}
+lists=${1:-save txn triple}
 pattern=${2-}
 jobs=$(nproc 2>/dev/null || echo 2)
 unset COMMIT_FAULT COMMIT_FAULT_LOG
@@ -42,6 +42,10 @@ know() {
 	txn)
 		suites='txn-pitfalls-31-53'
 		tools='commit-save commit-txn commit-recover'
+		;;
+	triple)
+		suites='triple-pitfalls-54-65 commit-triple'
+		tools='commit-triple commit-recover'
 		;;
 	*) die "there is no list $1" ;;
 	esac
