@@ -5,7 +5,7 @@
  *   1. Content goes into a staged file beside each copy, side by side.
  *   2. Locks; what an earlier crash has left is settled.
  *   3. Sidecars that name the version before and the new one are staged; all of
- *      it is flushed, one thread for each device, and read back past the cache.
+ *      it is flushed, all at once, and read back past the cache.
  *   4. The sidecars are published and flushed. Each copy is still the old one,
  *      and valid.
  *   5. A is renamed and its directory flushed: the commit. Then B, then C.
