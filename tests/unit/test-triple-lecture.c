@@ -54,7 +54,9 @@ static const char *const three_devices[] = {"0?11111", "000?111", "00000?1"};
 
 static char row_of(int answer)
 {
-	return answer < 0 ? '-' : sign(answer);
+	if (answer < 0)
+		return '-';
+	return sign(answer);
 }
 
 /* Prints the table and a row of answers; returns how many of them are garbage. */
