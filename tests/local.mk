@@ -89,6 +89,7 @@ unit_quick = \
 	tests/unit/test-target \
 	tests/unit/test-token \
 	tests/unit/test-triple \
+	tests/unit/test-triple-device \
 	tests/unit/test-triple-format \
 	tests/unit/test-triple-lecture \
 	tests/unit/test-triple-person \
@@ -210,6 +211,7 @@ tests_unit_test_range_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_rvm_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_rvm_pitfalls_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_rvm_vista_death_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_triple_device_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_txn_content_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 LDADD = tests/unit/libsupport.la src/lib/libcommit-fault.la $(CMOCKA_LIBS)
 

@@ -161,6 +161,15 @@ of() { stat -c '%i %Z %z %s' "$1"; }
 	triple 0 check
 }
 
+@test "pitfall 58: a valid copy of the right slot under another name" {
+	put one
+	mv c/s c/t
+	mv c/.s.triple c/.t.triple
+	gives 10 commit-triple check -q a/s b/s c/t
+	grep -q '^C c/t misplaced' "$OUT"
+	gives 0 commit-triple check -q --repaired-ok a/s b/s c/t
+}
+
 @test "pitfall 59: one version with two contents is a fork" {
 	put one
 	mv b b.away
@@ -228,6 +237,7 @@ of() { stat -c '%i %Z %z %s' "$1"; }
 	put one
 	echo two | gives 5 flock b sh -c 'commit-triple write -q --wait=0 a/s b/s c/s'
 	gives 5 flock b sh -c 'commit-triple read -q --wait=0 a/s b/s c/s'
+	echo two | gives 5 flock -s b sh -c 'commit-triple write -q --wait=0 a/s b/s c/s'
 	gives 0 flock -s b sh -c 'commit-triple read -q --wait=0 a/s b/s c/s'
 	all one
 	clean

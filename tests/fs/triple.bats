@@ -104,6 +104,17 @@ rot_below() {
 	good
 }
 
+@test "flying write: a copy and its sidecar land on another file system (58)" {
+	set_up ext4 xfs btrfs
+	cp -p "$FS/c/s" "$FS/c/.s.triple" "$BATS_TEST_TMPDIR"
+	fs_umount c
+	fs_new ext4 c
+	cp -p "$BATS_TEST_TMPDIR/s" "$BATS_TEST_TMPDIR/.s.triple" "$FS/c/"
+	triple 10 check
+	[[ $output == *"C $FS/c/s misplaced"* ]]
+	good
+}
+
 @test "shorn write: of a block the first sectors are new, the rest is what lay there" {
 	local at
 	set_up ext4 xfs btrfs

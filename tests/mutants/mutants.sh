@@ -17,7 +17,8 @@
 # Exit status 0: all were caught.
 #
 # TESTS of a mutation are the beginning of names in the suites of the list, or
-# "pitfall N in SUITE": all of that bats file or program of unit tests.
+# "pitfall N in SUITE": all of that bats file or program of unit tests; "(N) in fs/SUITE":
+# those of its tests that have N in their names.
 
 here=$(cd "${0%/*}" && pwd) || exit 1
 source_dir=$(cd "$here/../.." && pwd) || exit 1
@@ -91,6 +92,7 @@ build() {
 test_of() {
 	case $1 in
 	*' in test-'*) run_unit "${1##* in }" ;;
+	'('*' in fs/'*) run_bats fs "${1%% in *}" "${1##* in fs/}.bats" ;;
 	*' in fs/'*) run_bats fs . "${1##* in fs/}.bats" ;;
 	*' in '*) run_bats cli . "${1##* in }.bats" ;;
 	*) run_bats cli "^$1" "$(suites_with "$1")" ;;
