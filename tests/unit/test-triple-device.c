@@ -162,6 +162,26 @@ static void a_block_is_proved_when_it_is_taken(void **state)
 	expect_file("b/f", "two");
 }
 
+/* 62: as long as it is not known that all sidecars are durable, no content changes. */
+static void sidecars_are_durable_before_contents_change(void **state)
+{
+	static const char *const faults[] = {"7:EIO:once:fsync", "8:EIO:once:fsync",
+	                                     "9:EIO:once:fsync"};
+	unsigned i, k;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		write_twice();
+		fault(faults[i]);
+		expect_error(triple_write("three"), &triple_err, COMMIT_EFAILED, EIO);
+		expect_fired();
+		fault(NULL);
+		for (k = 0; k < 3; k++)
+			expect_file(triple_paths[k], "two");
+		triple_read("two");
+	}
+}
+
 /*
  * 64: of the renames of A and B nobody knows whether they are durable. That of C would
  * leave no copy of which that is known.
@@ -233,6 +253,7 @@ int main(void)
 	        EVERY(a_device_that_took_another_sidecar_is_found_out),
 	        EVERY(so_is_one_that_is_repaired),
 	        EVERY(a_block_is_proved_when_it_is_taken),
+	        EVERY(sidecars_are_durable_before_contents_change),
 	        EVERY(the_last_copy_stays_where_none_is_proved),
 	        EVERY(the_last_good_blocks_stay_where_none_is_proved),
 	        EVERY(an_answer_waits_for_two_copies),
