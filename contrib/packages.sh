@@ -30,10 +30,11 @@ packages_list() {
 			libtool libxxhash-dev make
 		;;
 	apt-get-test)
-		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs emacs-nox fish fuse2fs fuse3 g++ \
-			gcovr git gnuplot-nox jq libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev liblmdb-dev libpmemobj-dev libsqlite3-dev linux-libc-dev mandoc moreutils mount musl-tools \
-			neovim pkg-config procps python3 quota shellcheck strace systemd tmux util-linux valgrind vim spin \
-			xfsprogs xz-utils zip zsh par2 xxhash
+		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs emacs-nox fish fuse2fs \
+			fuse3 g++ gcovr git gnuplot-nox jq libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev \
+			liblmdb-dev libpmemobj-dev libsqlite3-dev linux-libc-dev mandoc moreutils mount musl-tools \
+			neovim par2 pkg-config procps python3 quota shellcheck spin strace systemd tmux util-linux \
+			valgrind vim xfsprogs xxhash xz-utils zip zsh
 		;;
 	apt-get-package)
 		echo debhelper debootstrap dpkg-dev lintian
