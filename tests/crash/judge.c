@@ -97,9 +97,22 @@ static int is_mid_step(const struct question *q)
 	return q->recording->fs->no_journal && q->begun != q->done;
 }
 
+/* Another name of the same file may be one that the step was at. */
+static int stays(const struct node *was, const struct node *is)
+{
+	struct node linked;
+
+	if (!is)
+		return 0;
+	linked = *is;
+	linked.links = was->links;
+	return node_same(was, &linked);
+}
+
 static int others_stay(const struct question *q, const struct tree *now, char *why, size_t size)
 {
 	const struct tree *states = q->recording->states;
+	char was[100], is[100];
 	size_t i;
 
 	for (i = 0; i < states[q->done].count; i++) {
@@ -107,9 +120,11 @@ static int others_stay(const struct question *q, const struct tree *now, char *w
 
 		if (!node_same(node, tree_find(&states[q->begun], node->path)))
 			continue;
-		if (node_same(node, tree_find(now, node->path)))
+		if (stays(node, tree_find(now, node->path)))
 			continue;
-		snprintf(why, size, "%s is not as it was, and nobody was at it", node->path);
+		node_describe(node, was, sizeof was);
+		node_describe(tree_find(now, node->path), is, sizeof is);
+		snprintf(why, size, "%s is %s, was %s, and nobody was at it", node->path, is, was);
 		return 0;
 	}
 	return 1;
