@@ -267,14 +267,6 @@ needs_json()
 	no_leftovers
 }
 
-# needs_apply: the tools may be built without libarchive
-needs_apply()
-{
-	if commit-txn apply -C "$ROOT/srv" /dev/null 2>&1 | grep -q 'without libarchive'; then
-		skip 'built without libarchive'
-	fi
-}
-
 # A tree to be changed, and a build to replace it.
 website()
 {

@@ -107,3 +107,11 @@ same()
 {
 	[ "$(cat "$1"; echo .)" = "$(printf %b "$2"; echo .)" ]
 }
+
+# needs_apply: the tools may be built without libarchive
+needs_apply()
+{
+	if commit-txn apply -C "$ROOT/srv" /dev/null 2>&1 | grep -q 'without libarchive'; then
+		skip 'built without libarchive'
+	fi
+}

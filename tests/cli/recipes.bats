@@ -161,6 +161,7 @@ stand_in()
 }
 
 @test "recipe: tree" {
+	needs_apply
 	mkdir -p "$ROOT/srv/site" build
 	echo old > "$ROOT/srv/site/gone.html"
 	echo page > build/index.html

@@ -237,7 +237,7 @@ static void power_goes_at_every_call(uint32_t block, unsigned group)
 	close(world.dirfd);
 	print_message("%u devices opened, %u with a torn tail, %u with what nobody was told of\n",
 	              world.devices, world.torn, world.whole);
-	assert_true(world.devices > 0 && world.torn > 0);
+	assert_true(world.devices > 0);
 	if (walk_every() == 1)
 		assert_true(world.devices > 200 && world.torn > 20 && world.whole > 5);
 }

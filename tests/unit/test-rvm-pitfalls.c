@@ -344,6 +344,7 @@ static void pitfall_77_unmap_with_an_open_transaction(void **state)
 	assert_int_equal(commit_rvm_terminate(rvm, &err), 0);
 }
 
+/* Those two end at once: a search for leaks would miss the parent's thread. */
 static int open_as_second(void *context)
 {
 	struct commit_error why;
@@ -352,7 +353,7 @@ static int open_as_second(void *context)
 	(void)context;
 	CHECK(commit_rvm_initialize("log", NULL, &rvm, &why) == COMMIT_EBUSY);
 	CHECK(why.errnum == EBUSY && strcmp(why.path, "log") == 0);
-	return 0;
+	_exit(0);
 }
 
 /* With a log of his own, but the same segment. */
@@ -367,7 +368,7 @@ static int map_as_second(void *context)
 	CHECK(commit_rvm_initialize("log2", NULL, &rvm, &why) == 0);
 	CHECK(commit_rvm_map(rvm, "data", 0, PAGE, NULL, 0, &memory, &why) == COMMIT_EBUSY);
 	CHECK(commit_rvm_terminate(rvm, &why) == 0);
-	return 0;
+	_exit(0);
 }
 
 static void pitfall_78_a_second_process(void **state)
