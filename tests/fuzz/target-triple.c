@@ -64,6 +64,7 @@ static void check_same(const struct lc_triple_sidecar *a, const struct lc_triple
 	FUZZ_CHECK(memcmp(a->set, b->set, sizeof a->set) == 0);
 	FUZZ_CHECK(a->now.version == b->now.version && a->old.version == b->old.version);
 	FUZZ_CHECK(a->now.length == b->now.length && a->now.blocks == b->now.blocks);
+	FUZZ_CHECK(a->now.table != NULL && b->now.table != NULL);
 	FUZZ_CHECK(memcmp(&a->now.root, &b->now.root, sizeof a->now.root) == 0);
 	FUZZ_CHECK(memcmp(a->now.table, b->now.table, (size_t)a->now.blocks * LC_TRIPLE_DIGEST) ==
 	           0);

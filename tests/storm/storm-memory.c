@@ -307,7 +307,7 @@ static const struct kind kinds[] = {
         {"write-behind", live_on_ranges, judge_ranges, COMMIT_WRITE_BEHIND},
 };
 
-#define KINDS (sizeof kinds / sizeof kinds[0])
+static const unsigned kind_count = sizeof kinds / sizeof kinds[0];
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
 {
@@ -339,10 +339,10 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof path, "%s/libcommit-storm.XXXXXX", dir);
 	if (board == MAP_FAILED || !mkdtemp(path) || chdir(path))
 		err(2, "%s", path);
-	printf("1..%zu\n# seed %u\n", KINDS, seed);
-	for (i = 0; i < KINDS; i++) {
+	printf("1..%u\n# seed %u\n", kind_count, seed);
+	for (i = 0; i < kind_count; i++) {
 		fflush(stdout);
-		bad = storm(&kinds[i], seed, seconds / (double)KINDS);
+		bad = storm(&kinds[i], seed, seconds / kind_count);
 		printf("%s %zu - storm of %s\n", bad ? "not ok" : "ok", i + 1, kinds[i].name);
 		failed |= bad;
 	}

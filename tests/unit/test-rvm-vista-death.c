@@ -95,6 +95,8 @@ static int is_value(uint64_t value)
 {
 	size_t i;
 
+	if (!words)
+		return 0;
 	for (i = 0; i < WORDS; i++)
 		if (words[i] != (i < 25 || i == 100 ? value : 0))
 			return 0;
