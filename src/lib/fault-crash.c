@@ -96,6 +96,18 @@ int lc_fault_skips_flush(int fd)
 	return skip;
 }
 
+int lc_fault_skips_hint(void)
+{
+	int skip;
+
+	pthread_mutex_lock(&mutant.mutex);
+	if (!mutant.ready)
+		start();
+	skip = strcmp(mutant.what, "skip") == 0 || strcmp(mutant.what, "late") == 0;
+	pthread_mutex_unlock(&mutant.mutex);
+	return skip;
+}
+
 static int is_one_of(const char *call, const char *const *list)
 {
 	while (*list && strcmp(call, *list) != 0)

@@ -63,6 +63,8 @@ static inline int lc_fault(const char *call)
 void lc_fault_site(const char *function);
 /* 1: this flush is to be left out. */
 int lc_fault_skips_flush(int fd);
+/* 1: some flush is to be left out, and no early start of writing may do its work. */
+int lc_fault_skips_hint(void);
 /* Called before each call that asks the seam. */
 void lc_fault_before(const char *call);
 /* 1: the check of that name is to be taken as passed. */
@@ -103,6 +105,11 @@ static inline int lc_fault_length(const char *call, int fd, size_t *length)
 static inline int lc_fault_skips_flush(int fd)
 {
 	(void)fd;
+	return 0;
+}
+
+static inline int lc_fault_skips_hint(void)
+{
 	return 0;
 }
 

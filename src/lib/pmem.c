@@ -111,18 +111,17 @@ int lc_pmem_pretended(void)
 {
 	return pretending;
 }
+#endif
 
 static void tell(const void *start, size_t length)
 {
+#ifdef LC_FAULT
 	if (watcher)
 		watcher(watcher_context, start, length);
-}
 #else
-static void tell(const void *start, size_t length)
-{
 	(void)start, (void)length;
-}
 #endif
+}
 
 void lc_pmem_flush(const void *start, size_t length)
 {

@@ -51,7 +51,12 @@ static void finish(struct sighting *s, const struct commit_triple_found *sidecar
 		return;
 	rc = commit_triple_check(sidecar->copies, opt, COMMIT_TRIPLE_REPAIR, NULL, &s->err);
 	s->finding.done = rc == 0;
-	if (rc) {
+	/* Its path is known from another's sidecar only, and that may be a stranger's. */
+	if (rc && s->err.errnum == EPERM) {
+		s->finding.decision = COMMIT_DECIDE_CONFLICT;
+		s->finding.reason = "beside a copy lies no sidecar of its set; name the three to "
+		                    "commit-triple repair";
+	} else if (rc) {
 		s->finding.code = COMMIT_EPENDING;
 		s->finding.errnum = s->err.errnum;
 	}

@@ -70,7 +70,7 @@ int lc_sys_start_flush(int fd)
 	int rc = lc_fault_on("startflush", fd, NULL);
 
 #ifdef SYNC_FILE_RANGE_WRITE
-	if (!rc && sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) != 0)
+	if (!rc && !lc_fault_skips_hint() && sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE) != 0)
 		rc = -errno;
 #else
 	(void)fd;

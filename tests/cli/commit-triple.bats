@@ -227,6 +227,21 @@ teardown() { sweep; }
 	gives 124 timeout -s INT 1 sh -c 'commit-triple check -q --bwlimit=1K a/s b/s c/s'
 }
 
+@test "commit-recover leaves a copy without a sidecar to a person" {
+	put one
+	cp -p b/s .
+	put two
+	cp -p s b/s
+	rm b/.s.triple
+	gives 11 commit-recover -r .
+	grep -q '^conflict triple.*name the three to commit-triple repair' "$OUT"
+	gives 11 commit-recover -r --repaired-ok .
+	[ "$(cat b/s)" = one ]
+	gives 10 commit-triple repair -q a/s b/s c/s
+	gives 0 commit-recover -r .
+	all two
+}
+
 @test "commit-recover takes sidecars for what they are" {
 	put one
 	cp -p b/s .
