@@ -147,6 +147,9 @@ static void meet(struct tree *tree, int dir, const char *name, const char *path,
 	const char *stage = strstr(path, ".commit/stage/");
 	struct stat st;
 
+	/* e2fsck's, where a disk of its own is mounted in the tree */
+	if (strcmp(name, "lost+found") == 0)
+		return;
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
 		broken(tree, path);
 		return;
