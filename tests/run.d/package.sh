@@ -81,7 +81,8 @@ package_bats() {
 				mount --rbind /dev "$root/dev" || exit 1
 			exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
 				LC_TOOLS_FIRST=/usr/bin:/usr/sbin \
-				make -C "$build" -j"$4" check TESTS="$5"' \
+				make -C "$build" -j"$4" check-TESTS check_PROGRAMS= check_LTLIBRARIES= \
+					TESTS="$5"' \
 			sh "$package_dir/root" "$source_dir" "$run_dir/check" "$test_jobs" \
 			"$(cd "$source_dir" && echo tests/cli/*.bats)"
 }

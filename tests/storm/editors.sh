@@ -14,10 +14,10 @@ cd "$work" || exit 1
 
 cat >save.vim <<END
 source $editors/vim/plugin/commit.vim
-let version = str2nr(getline(1)[8:])
+let number = str2nr(getline(1)[8:])
 while 1
-  let version += 1
-  call setline(1, repeat(['version ' . version], 2000))
+  let number += 1
+  call setline(1, repeat(['version ' . number], 2000))
   silent write
 endwhile
 END
