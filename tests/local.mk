@@ -197,6 +197,7 @@ tests_unit_libsupport_la_SOURCES = \
 	tests/unit/txn-support.c tests/unit/txn-support.h \
 	tests/unit/view-support.c tests/unit/view-support.h \
 	tests/unit/log-support.c tests/unit/log-support.h \
+	tests/unit/rvm-support.c tests/unit/rvm-support.h \
 	tests/unit/triple-support.c tests/unit/triple-support.h \
 	tests/unit/support.c tests/unit/support.h
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT

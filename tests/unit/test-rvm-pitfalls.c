@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "rvm-support.h"
 #include "support.h"
 
 #include "bytes.h"
@@ -325,15 +326,11 @@ static void pitfall_74_terminate_during_truncation(void **state)
 
 static void pitfall_77_unmap_with_an_open_transaction(void **state)
 {
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", PAGE);
 	struct commit_rvm_xact *x;
-	struct commit_rvm *rvm;
-	void *memory;
 
 	(void)state;
-	assert_int_equal(commit_rvm_create_log("log", NULL, &err), 0);
-	assert_int_equal(commit_rvm_initialize("log", NULL, &rvm, &err), 0);
-	assert_int_equal(
-	        commit_rvm_map(rvm, "data", 0, PAGE, NULL, COMMIT_RVM_CREATE, &memory, &err), 0);
 	assert_int_equal(commit_rvm_begin_xact(rvm, COMMIT_RVM_RESTORE, &x, &err), 0);
 	assert_int_equal(commit_rvm_set_range(x, memory, 4, &err), 0);
 	memcpy(memory, "open", 4);
@@ -373,14 +370,10 @@ static int map_as_second(void *context)
 
 static void pitfall_78_a_second_process(void **state)
 {
-	struct commit_rvm *rvm;
-	void *memory;
+	struct commit_rvm *rvm = begin_rvm(NULL);
 
 	(void)state;
-	assert_int_equal(commit_rvm_create_log("log", NULL, &err), 0);
-	assert_int_equal(commit_rvm_initialize("log", NULL, &rvm, &err), 0);
-	assert_int_equal(
-	        commit_rvm_map(rvm, "data", 0, PAGE, NULL, COMMIT_RVM_CREATE, &memory, &err), 0);
+	map_data(rvm, "data", PAGE);
 	assert_int_equal(in_child(open_as_second, NULL), 0);
 	assert_int_equal(in_child(map_as_second, NULL), 0);
 	assert_int_equal(commit_rvm_terminate(rvm, &err), 0);

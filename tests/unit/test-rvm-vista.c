@@ -2,6 +2,7 @@
 /* The Vista mode of recoverable memory: what each call does, and what it refuses. */
 #include "config.h"
 
+#include "rvm-support.h"
 #include "support.h"
 
 #include "bytes.h"
@@ -33,61 +34,26 @@ static struct commit_rvm_options vista(void)
 static struct commit_rvm *begin(void)
 {
 	struct commit_rvm_options opt = vista();
-	struct commit_rvm *rvm = NULL;
-	int rc = commit_rvm_create_log("log", &opt, &err);
 
-	assert_true(rc == 0 || rc == COMMIT_EREFUSED);
-	rc = commit_rvm_initialize("log", &opt, &rvm, &err);
-	if (rc)
-		fail_msg("initialize: %d %s %s", rc, err.operation, err.text);
-	return rvm;
-}
-
-static char *map(struct commit_rvm *rvm, const char *name, size_t size)
-{
-	void *memory = NULL;
-	int rc = commit_rvm_map(rvm, name, 0, size, NULL, COMMIT_RVM_CREATE, &memory, &err);
-
-	if (rc)
-		fail_msg("map: %d %s %s", rc, err.operation, err.text);
-	return memory;
-}
-
-static struct commit_rvm_xact *xact(struct commit_rvm *rvm)
-{
-	struct commit_rvm_xact *made = NULL;
-
-	assert_int_equal(commit_rvm_begin_xact(rvm, COMMIT_RVM_RESTORE, &made, &err), 0);
-	return made;
-}
-
-static void set(struct commit_rvm_xact *x, char *at, const char *text)
-{
-	assert_int_equal(commit_rvm_set_range(x, at, strlen(text), &err), 0);
-	memcpy(at, text, strlen(text));
-}
-
-static void finish(struct commit_rvm *rvm)
-{
-	assert_int_equal(commit_rvm_terminate(rvm, &err), 0);
+	return begin_rvm(&opt);
 }
 
 /* Changes are in the file at once; what is not declared as well, for the mapping is shared. */
 static void a_commit_is_in_the_file(void **state)
 {
 	struct commit_rvm *rvm = begin();
-	char *memory = map(rvm, "data", SIZE), want[SIZE] = {0};
-	struct commit_rvm_xact *x = xact(rvm);
+	char *memory = map_data(rvm, "data", SIZE), want[SIZE] = {0};
+	struct commit_rvm_xact *x = begin_xact(rvm);
 
 	(void)state;
-	set(x, memory + 5000, "hello");
+	set_text(x, memory + 5000, "hello");
 	assert_int_equal(commit_rvm_end_xact(x, COMMIT_RVM_NO_FLUSH, &err), 0);
 	memcpy(want + 5000, "hello", 5);
 	expect_bytes("data", want, SIZE);
-	finish(rvm);
+	finish_rvm(rvm);
 	rvm = begin();
-	assert_memory_equal(map(rvm, "data", SIZE), want, SIZE);
-	finish(rvm);
+	assert_memory_equal(map_data(rvm, "data", SIZE), want, SIZE);
+	finish_rvm(rvm);
 	expect_bytes("data", want, SIZE);
 	/* nothing but the mark is left in the log */
 	assert_int_equal(rmdir("log"), -1);
@@ -98,8 +64,8 @@ static void a_commit_is_in_the_file(void **state)
 static void nothing_is_asked_of_the_kernel(void **state)
 {
 	struct commit_rvm *rvm = begin();
-	char *memory = map(rvm, "data", SIZE);
-	struct commit_rvm_xact *x = xact(rvm);
+	char *memory = map_data(rvm, "data", SIZE);
+	struct commit_rvm_xact *x = begin_xact(rvm);
 	const char *trace;
 	size_t i;
 
@@ -107,8 +73,8 @@ static void nothing_is_asked_of_the_kernel(void **state)
 	assert_int_equal(commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, &err), 0);
 	trace_begin();
 	for (i = 0; i < 3; i++) {
-		x = xact(rvm);
-		set(x, memory + i * 100, "bytes");
+		x = begin_xact(rvm);
+		set_text(x, memory + i * 100, "bytes");
 		if (i == 2)
 			assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
 		else
@@ -118,13 +84,13 @@ static void nothing_is_asked_of_the_kernel(void **state)
 	for (trace = trace_end(); *(trace += strspn(trace, " ")); trace += strlen("vista"))
 		if (strncmp(trace, "vista ", 6) != 0)
 			fail_msg("a call: %s", trace);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void abort_restores_ranges_that_overlap(void **state)
 {
 	struct commit_rvm *rvm = begin();
-	char *memory = map(rvm, "data", SIZE);
+	char *memory = map_data(rvm, "data", SIZE);
 	static char before[600];
 	unsigned seed = 3, round, i;
 
@@ -132,7 +98,7 @@ static void abort_restores_ranges_that_overlap(void **state)
 	fill(before, sizeof before, 7);
 	memcpy(memory, before, sizeof before);
 	for (round = 0; round < 200; round++) {
-		struct commit_rvm_xact *x = xact(rvm);
+		struct commit_rvm_xact *x = begin_xact(rvm);
 
 		for (i = 0; i < 20; i++) {
 			size_t at = (size_t)rand_r(&seed) % 500,
@@ -144,15 +110,15 @@ static void abort_restores_ranges_that_overlap(void **state)
 		assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
 		assert_memory_equal(memory, before, sizeof before);
 	}
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void what_is_refused(void **state)
 {
 	struct commit_rvm_options opt = vista(), lrvm;
 	struct commit_rvm *rvm = begin(), *other;
-	char *memory = map(rvm, "data", SIZE), text[8];
-	struct commit_rvm_xact *x = xact(rvm);
+	char *memory = map_data(rvm, "data", SIZE), text[8];
+	struct commit_rvm_xact *x = begin_xact(rvm);
 	void *second;
 
 	(void)state;
@@ -163,7 +129,7 @@ static void what_is_refused(void **state)
 	expect_error(commit_rvm_set_range(x, text, 8, &err), &err, COMMIT_EUSAGE, EFAULT);
 	expect_error(commit_rvm_set_range(x, memory + SIZE - 4, 8, &err), &err, COMMIT_EUSAGE,
 	             EFAULT);
-	set(x, memory, "x");
+	set_text(x, memory, "x");
 	expect_error(commit_rvm_unmap(rvm, memory, &err), &err, COMMIT_EREFUSED, EBUSY);
 	expect_error(commit_rvm_terminate(rvm, &err), &err, COMMIT_EREFUSED, EBUSY);
 	expect_error(commit_rvm_set_options(rvm, &lrvm, &err), &err, COMMIT_EUSAGE, EINVAL);
@@ -175,7 +141,7 @@ static void what_is_refused(void **state)
 	expect_error(commit_rvm_set_range(x, memory, 8, &err), &err, COMMIT_EUSAGE, EFAULT);
 	expect_error(commit_rvm_abort_xact(x, &err), &err, COMMIT_EREFUSED, EINVAL);
 	assert_int_equal(commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, &err), 0);
-	finish(rvm);
+	finish_rvm(rvm);
 	expect_error(commit_rvm_initialize("log", &lrvm, &rvm, &err), &err, COMMIT_EREFUSED,
 	             EINVAL);
 	assert_int_equal(commit_rvm_create_log("log2", &lrvm, &err), 0);
@@ -198,17 +164,17 @@ static void many_regions_in_one_transaction(void **state)
 	for (round = 0; round < 3; round++) {
 		for (i = 0; i < 12; i++) {
 			snprintf(name, sizeof name, "data%d", i);
-			memory[i] = map(rvm, name, PAGE);
+			memory[i] = map_data(rvm, name, PAGE);
 		}
-		x = xact(rvm);
-		y = xact(rvm);
+		x = begin_xact(rvm);
+		y = begin_xact(rvm);
 		for (i = 0; i < 12; i++) {
-			set(x, memory[i], "first");
-			set(x, memory[11 - i] + 100, "again");
+			set_text(x, memory[i], "first");
+			set_text(x, memory[11 - i] + 100, "again");
 			expect_error(commit_rvm_unmap(rvm, memory[i], &err), &err, COMMIT_EREFUSED,
 			             EBUSY);
 		}
-		set(y, memory[3] + 200, "other");
+		set_text(y, memory[3] + 200, "other");
 		assert_int_equal(round ? commit_rvm_abort_xact(x, &err)
 		                       : commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, &err),
 		                 0);
@@ -221,7 +187,7 @@ static void many_regions_in_one_transaction(void **state)
 		assert_int_equal(commit_rvm_end_xact(y, COMMIT_RVM_FLUSH, &err), 0);
 		assert_int_equal(commit_rvm_unmap(rvm, memory[3], &err), 0);
 	}
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 /* Opens a transaction with that many bytes changed, and dies. */
@@ -260,10 +226,10 @@ static void a_crash_is_an_abort(void **state)
 	(void)state;
 	assert_int_equal(in_child(die_open, &length), 128 + SIGKILL);
 	rvm = begin();
-	memory = map(rvm, "data", SIZE);
+	memory = map_data(rvm, "data", SIZE);
 	for (i = 0; i < SIZE; i++)
 		assert_int_equal(memory[i], '1');
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void a_segment_that_is_gone(void **state)
@@ -282,7 +248,7 @@ static void a_segment_that_is_gone(void **state)
 	             ESTALE);
 	expect_file("data", "another file");
 	assert_int_equal(rename("moved", "data"), 0);
-	finish(begin());
+	finish_rvm(begin());
 }
 
 /* Pitfalls 66 and 67 for undo logs: words swapped, bits flipped, and a copy of a log. */
@@ -327,19 +293,19 @@ static void a_damaged_undo_log_is_refused(void **state)
 	assert_int_equal(system("cp -r log copy"), 0);
 	expect_error(commit_rvm_initialize("copy", &opt, &rvm, &err), &err, COMMIT_ECONFLICT,
 	             EBADMSG);
-	finish(begin());
+	finish_rvm(begin());
 }
 
 /* Two transactions, open on two undo logs. */
 static int die_with_two(void *context)
 {
 	struct commit_rvm *rvm = begin();
-	char *memory = map(rvm, "data", PAGE);
-	struct commit_rvm_xact *x = xact(rvm), *y = xact(rvm);
+	char *memory = map_data(rvm, "data", PAGE);
+	struct commit_rvm_xact *x = begin_xact(rvm), *y = begin_xact(rvm);
 
 	(void)context;
-	set(x, memory, "first");
-	set(y, memory + 100, "second");
+	set_text(x, memory, "first");
+	set_text(y, memory + 100, "second");
 	kill(getpid(), SIGKILL);
 	return 0;
 }
@@ -364,15 +330,15 @@ static void one_damaged_log_of_two(void **state)
 		close(fd);
 		if (i % 2)
 			continue;
-		expect_error(commit_rvm_initialize("log", &opt, &rvm, &err), &err,
-		             COMMIT_ECONFLICT, EBADMSG);
+		expect_error(commit_rvm_initialize("log", &opt, &rvm, &err), &err, COMMIT_ECONFLICT,
+		             EBADMSG);
 		fd = open_file("data", O_RDONLY);
 		assert_int_equal(pread(fd, content, sizeof content, 0), sizeof content);
 		close(fd);
 		assert_memory_equal(content, "first", 5);
 		assert_memory_equal(content + 100, "second", 6);
 	}
-	finish(begin());
+	finish_rvm(begin());
 }
 
 /* The boot in which memory was not on persistent memory was another one. */
@@ -393,19 +359,19 @@ static void a_restart_is_not_survived(void **state)
 	             ENOTRECOVERABLE);
 	opt.accept_restart = 1;
 	assert_int_equal(commit_rvm_initialize("log", &opt, &rvm, &err), 0);
-	assert_memory_equal(map(rvm, "data", PAGE), "1111111111", 11);
-	finish(rvm);
+	assert_memory_equal(map_data(rvm, "data", PAGE), "1111111111", 11);
+	finish_rvm(rvm);
 	/* after an orderly end it does not matter in which boot it was */
 	opt.accept_restart = 0;
 	assert_int_equal(commit_rvm_initialize("log", &opt, &rvm, &err), 0);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void a_full_disk_is_met_when_mapping(void **state)
 {
 	struct commit_rvm *rvm = begin();
-	char *memory = map(rvm, "data", 64 * SIZE);
-	struct commit_rvm_xact *x = xact(rvm);
+	char *memory = map_data(rvm, "data", 64 * SIZE);
+	struct commit_rvm_xact *x = begin_xact(rvm);
 	void *at;
 
 	(void)state;
@@ -414,7 +380,7 @@ static void a_full_disk_is_met_when_mapping(void **state)
 	             COMMIT_EFAILED, ENOSPC);
 	expect_fired();
 	/* an undo log that cannot grow: what was declared before stays declared */
-	set(x, memory, "begun");
+	set_text(x, memory, "begun");
 	fault("1:ENOSPC:reserve");
 	expect_error(commit_rvm_set_range(x, memory + 10, 1000000, &err), &err, COMMIT_EFAILED,
 	             ENOSPC);
@@ -422,7 +388,7 @@ static void a_full_disk_is_met_when_mapping(void **state)
 	assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
 	assert_memory_equal(memory, "\0\0\0\0\0", 6);
 	/* of a range that is several records none is declared */
-	x = xact(rvm);
+	x = begin_xact(rvm);
 	fault("2:ENOSPC:reserve");
 	expect_error(commit_rvm_set_range(x, memory + 10, 48 * SIZE, &err), &err, COMMIT_EFAILED,
 	             ENOSPC);
@@ -430,7 +396,7 @@ static void a_full_disk_is_met_when_mapping(void **state)
 	memory[500] = 'k';
 	assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
 	assert_int_equal(memory[500], 'k');
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 int main(void)

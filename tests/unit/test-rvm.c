@@ -2,6 +2,7 @@
 /* Recoverable memory: what each call does, and what it refuses. */
 #include "config.h"
 
+#include "rvm-support.h"
 #include "support.h"
 
 #include "rvm-internal.h"
@@ -21,42 +22,6 @@
 
 static struct commit_error err;
 
-static struct commit_rvm *begin(const struct commit_rvm_options *opt)
-{
-	struct commit_rvm *rvm = NULL;
-	int rc = commit_rvm_create_log("log", opt, &err);
-
-	assert_true(rc == 0 || rc == COMMIT_EREFUSED);
-	rc = commit_rvm_initialize("log", opt, &rvm, &err);
-	if (rc)
-		fail_msg("initialize: %d %s %s", rc, err.operation, err.text);
-	return rvm;
-}
-
-static char *map(struct commit_rvm *rvm, const char *name, size_t size)
-{
-	void *memory = NULL;
-	int rc = commit_rvm_map(rvm, name, 0, size, NULL, COMMIT_RVM_CREATE, &memory, &err);
-
-	if (rc)
-		fail_msg("map: %d %s %s", rc, err.operation, err.text);
-	return memory;
-}
-
-static struct commit_rvm_xact *xact(struct commit_rvm *rvm)
-{
-	struct commit_rvm_xact *made = NULL;
-
-	assert_int_equal(commit_rvm_begin_xact(rvm, COMMIT_RVM_RESTORE, &made, &err), 0);
-	return made;
-}
-
-static void set(struct commit_rvm_xact *x, char *at, const char *text)
-{
-	assert_int_equal(commit_rvm_set_range(x, at, strlen(text), &err), 0);
-	memcpy(at, text, strlen(text));
-}
-
 static void end(struct commit_rvm_xact *x, enum commit_rvm_end mode)
 {
 	int rc = commit_rvm_end_xact(x, mode, &err);
@@ -65,40 +30,35 @@ static void end(struct commit_rvm_xact *x, enum commit_rvm_end mode)
 		fail_msg("end: %d %s %s", rc, err.operation, err.text);
 }
 
-static void finish(struct commit_rvm *rvm)
-{
-	assert_int_equal(commit_rvm_terminate(rvm, &err), 0);
-}
-
 static void committed_changes_are_there_again(void **state)
 {
-	struct commit_rvm *rvm = begin(NULL);
-	char *memory = map(rvm, "data", SIZE);
-	struct commit_rvm_xact *x = xact(rvm);
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", SIZE);
+	struct commit_rvm_xact *x = begin_xact(rvm);
 
 	(void)state;
-	set(x, memory + 5000, "hello");
+	set_text(x, memory + 5000, "hello");
 	end(x, COMMIT_RVM_FLUSH);
-	x = xact(rvm);
-	set(x, memory + 10, "later");
+	x = begin_xact(rvm);
+	set_text(x, memory + 10, "later");
 	end(x, COMMIT_RVM_NO_FLUSH);
 	/* what is not declared is not kept */
 	memory[1] = '?';
-	finish(rvm);
-	rvm = begin(NULL);
-	memory = map(rvm, "data", SIZE);
+	finish_rvm(rvm);
+	rvm = begin_rvm(NULL);
+	memory = map_data(rvm, "data", SIZE);
 	assert_memory_equal(memory + 5000, "hello", 5);
 	assert_memory_equal(memory + 10, "later", 5);
 	assert_int_equal(memory[1], 0);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void pitfall_76_abort_restores_overlapping_and_adjacent_ranges(void **state)
 {
-	struct commit_rvm *rvm = begin(NULL);
-	char *memory = map(rvm, "data", SIZE);
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", SIZE);
 	static char before[600];
-	struct commit_rvm_xact *x = xact(rvm);
+	struct commit_rvm_xact *x = begin_xact(rvm);
 	unsigned seed = 3, round, i;
 
 	(void)state;
@@ -107,7 +67,7 @@ static void pitfall_76_abort_restores_overlapping_and_adjacent_ranges(void **sta
 	memcpy(memory, before, sizeof before);
 	end(x, COMMIT_RVM_NO_FLUSH);
 	for (round = 0; round < 200; round++) {
-		x = xact(rvm);
+		x = begin_xact(rvm);
 		for (i = 0; i < 20; i++) {
 			size_t at = (size_t)rand_r(&seed) % 500,
 			       length = (size_t)rand_r(&seed) % 100;
@@ -118,29 +78,29 @@ static void pitfall_76_abort_restores_overlapping_and_adjacent_ranges(void **sta
 		assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
 		assert_memory_equal(memory, before, sizeof before);
 	}
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void no_restore_cannot_be_aborted(void **state)
 {
-	struct commit_rvm *rvm = begin(NULL);
-	char *memory = map(rvm, "data", SIZE);
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", SIZE);
 	struct commit_rvm_xact *x;
 
 	(void)state;
 	assert_int_equal(commit_rvm_begin_xact(rvm, COMMIT_RVM_NO_RESTORE, &x, &err), 0);
-	set(x, memory, "kept");
+	set_text(x, memory, "kept");
 	expect_error(commit_rvm_abort_xact(x, &err), &err, COMMIT_EREFUSED, EINVAL);
 	end(x, COMMIT_RVM_FLUSH);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void what_is_refused(void **state)
 {
 	struct commit_rvm_options opt;
-	struct commit_rvm *rvm = begin(NULL), *other;
-	char *memory = map(rvm, "data", SIZE), text[8];
-	struct commit_rvm_xact *x = xact(rvm);
+	struct commit_rvm *rvm = begin_rvm(NULL), *other;
+	char *memory = map_data(rvm, "data", SIZE), text[8];
+	struct commit_rvm_xact *x = begin_xact(rvm);
 	void *second;
 
 	(void)state;
@@ -148,7 +108,7 @@ static void what_is_refused(void **state)
 	expect_error(commit_rvm_set_range(x, text, 8, &err), &err, COMMIT_EUSAGE, EFAULT);
 	expect_error(commit_rvm_set_range(x, memory + SIZE - 4, 8, &err), &err, COMMIT_EUSAGE,
 	             EFAULT);
-	set(x, memory, "x");
+	set_text(x, memory, "x");
 	expect_error(commit_rvm_unmap(rvm, memory, &err), &err, COMMIT_EREFUSED, EBUSY);
 	expect_error(commit_rvm_unmap(rvm, memory + PAGE, &err), &err, COMMIT_EUSAGE, EINVAL);
 	expect_error(commit_rvm_terminate(rvm, &err), &err, COMMIT_EREFUSED, EBUSY);
@@ -170,31 +130,31 @@ static void what_is_refused(void **state)
 	assert_int_equal(commit_rvm_initialize("log2", NULL, &other, &err), 0);
 	expect_error(commit_rvm_map(other, "data", 0, PAGE, NULL, 0, &second, &err), &err,
 	             COMMIT_EBUSY, EWOULDBLOCK);
-	finish(other);
+	finish_rvm(other);
 	commit_rvm_query_options(rvm, &opt);
 	opt.truncate_percent = 0;
 	expect_error(commit_rvm_set_options(rvm, &opt, &err), &err, COMMIT_EUSAGE, EINVAL);
 	expect_error(commit_rvm_initialize("nolog", NULL, &other, &err), &err, COMMIT_EFAILED,
 	             ENOENT);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void regions_at_chosen_addresses_and_again(void **state)
 {
-	struct commit_rvm *rvm = begin(NULL);
-	char *memory = map(rvm, "data", SIZE), *wanted = memory;
-	struct commit_rvm_xact *x = xact(rvm);
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", SIZE), *wanted = memory;
+	struct commit_rvm_xact *x = begin_xact(rvm);
 	void *again;
 
 	(void)state;
-	set(x, memory + 7, "value");
+	set_text(x, memory + 7, "value");
 	end(x, COMMIT_RVM_NO_FLUSH);
 	assert_int_equal(commit_rvm_unmap(rvm, memory, &err), 0);
 	/* what was committed is in the segment before it is mapped again */
 	assert_int_equal(commit_rvm_map(rvm, "data", 0, SIZE, wanted, 0, &again, &err), 0);
 	assert_ptr_equal(again, wanted);
 	assert_memory_equal(wanted + 7, "value", 5);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void pitfall_72_a_transaction_larger_than_the_log(void **state)
@@ -208,9 +168,9 @@ static void pitfall_72_a_transaction_larger_than_the_log(void **state)
 	(void)state;
 	commit_rvm_options_init(&opt);
 	opt.log_size = 4 * MIB;
-	rvm = begin(&opt);
-	memory = map(rvm, "data", 8 * MIB);
-	x = xact(rvm);
+	rvm = begin_rvm(&opt);
+	memory = map_data(rvm, "data", 8 * MIB);
+	x = begin_xact(rvm);
 	assert_int_equal(commit_rvm_set_range(x, memory, 5 * MIB, &err), 0);
 	memset(memory, 'a', 5 * MIB);
 	expect_error(commit_rvm_end_xact(x, COMMIT_RVM_FLUSH, &err), &err, COMMIT_EFAILED, EFBIG);
@@ -219,22 +179,22 @@ static void pitfall_72_a_transaction_larger_than_the_log(void **state)
 	assert_int_equal(commit_rvm_abort_xact(x, &err), 0);
 	assert_true(memory[0] == 0 && memcmp(memory, memory + 1, 5 * MIB - 1) == 0);
 	/* one of several records, with ends that are no multiple of anything */
-	x = xact(rvm);
+	x = begin_xact(rvm);
 	for (i = 0; i < 300; i++) {
 		assert_int_equal(commit_rvm_set_range(x, memory + i * 9001, 8999, &err), 0);
 		fill(memory + i * 9001, 8999, (unsigned)i);
 	}
 	end(x, COMMIT_RVM_FLUSH);
-	finish(rvm);
-	rvm = begin(&opt);
-	memory = map(rvm, "data", 8 * MIB);
+	finish_rvm(rvm);
+	rvm = begin_rvm(&opt);
+	memory = map_data(rvm, "data", 8 * MIB);
 	for (i = 0; i < 300; i++) {
 		static char want[8999];
 
 		fill(want, sizeof want, (unsigned)i);
 		assert_memory_equal(memory + i * 9001, want, sizeof want);
 	}
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 /* Much more than the log holds: truncation makes room while commits go on. */
@@ -251,10 +211,10 @@ static void a_log_that_is_full_is_truncated(void **state)
 	commit_rvm_options_init(&opt);
 	opt.log_size = 1 * MIB;
 	opt.queue_bytes = MIB / 8;
-	rvm = begin(&opt);
-	memory = map(rvm, "data", 2 * MIB);
+	rvm = begin_rvm(&opt);
+	memory = map_data(rvm, "data", 2 * MIB);
 	for (i = 0; i < 100; i++) {
-		x = xact(rvm);
+		x = begin_xact(rvm);
 		assert_int_equal(commit_rvm_set_range(x, memory + i, 100000, &err), 0);
 		fill(memory + i, 100000, i);
 		end(x, i % 3 ? COMMIT_RVM_NO_FLUSH : COMMIT_RVM_FLUSH);
@@ -269,7 +229,7 @@ static void a_log_that_is_full_is_truncated(void **state)
 		char *copy = malloc(2 * MIB);
 
 		memcpy(copy, memory, 2 * MIB);
-		finish(rvm);
+		finish_rvm(rvm);
 		expect_bytes("data", copy, 2 * MIB);
 		free(copy);
 	}
@@ -278,24 +238,25 @@ static void a_log_that_is_full_is_truncated(void **state)
 /* A log entry of at most 256 bytes for three updates of 16 bytes and one of 64. */
 static void debit_credit_is_small_in_the_log(void **state)
 {
-	struct commit_rvm *rvm = begin(NULL);
-	char *memory = map(rvm, "data", SIZE);
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", SIZE);
 	struct commit_rvm_statistics before, after;
-	struct commit_rvm_xact *x = xact(rvm);
+	struct commit_rvm_xact *x = begin_xact(rvm);
 
 	(void)state;
-	set(x, memory, "first, which names the segment");
+	set_text(x, memory, "first, which names the segment");
 	end(x, COMMIT_RVM_FLUSH);
 	commit_rvm_statistics(rvm, &before);
-	x = xact(rvm);
-	set(x, memory + 1000, "sixteen bytes...");
-	set(x, memory + 2000, "sixteen bytes...");
-	set(x, memory + 9000, "sixteen bytes...");
-	set(x, memory + 20000, "sixty-four bytes of history are written in each transaction, too");
+	x = begin_xact(rvm);
+	set_text(x, memory + 1000, "sixteen bytes...");
+	set_text(x, memory + 2000, "sixteen bytes...");
+	set_text(x, memory + 9000, "sixteen bytes...");
+	set_text(x, memory + 20000,
+	         "sixty-four bytes of history are written in each transaction, too");
 	end(x, COMMIT_RVM_FLUSH);
 	commit_rvm_statistics(rvm, &after);
 	assert_int_equal(after.log_bytes - before.log_bytes, 56 + 4 * 16 + 3 * 16 + 64);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 /* Killed without terminate: what was flushed is there, what was queued is a prefix. */
@@ -329,18 +290,18 @@ static int die_with_a_queue(void *context)
 /* What no killed process can show: the record is flushed before the call returns. */
 static void a_flushed_commit_is_flushed(void **state)
 {
-	struct commit_rvm *rvm = begin(NULL);
-	char *memory = map(rvm, "data", PAGE);
-	struct commit_rvm_xact *x = xact(rvm);
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", PAGE);
+	struct commit_rvm_xact *x = begin_xact(rvm);
 	const char *trace;
 
 	(void)state;
-	set(x, memory, "x");
+	set_text(x, memory, "x");
 	trace_begin();
 	end(x, COMMIT_RVM_FLUSH);
 	trace = trace_end();
 	assert_true(call_at(trace, "fdatasync") > call_at(trace, "pwrite"));
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void pitfall_75_flush_takes_the_queue_along_in_order(void **state)
@@ -350,10 +311,10 @@ static void pitfall_75_flush_takes_the_queue_along_in_order(void **state)
 
 	(void)state;
 	assert_int_equal(in_child(die_with_a_queue, NULL), 128 + SIGKILL);
-	rvm = begin(NULL);
-	memory = map(rvm, "data", PAGE);
+	rvm = begin_rvm(NULL);
+	memory = map_data(rvm, "data", PAGE);
 	assert_memory_equal(memory, "\6\1\2\3\4\5\6\0\0\0\0", 11);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 /* The bound on time: nobody flushes, and it gets into the log all the same. */
@@ -368,16 +329,16 @@ static void the_queue_is_bounded_in_time(void **state)
 	(void)state;
 	commit_rvm_options_init(&opt);
 	opt.queue_ms = 1;
-	rvm = begin(&opt);
-	memory = map(rvm, "data", PAGE);
-	x = xact(rvm);
-	set(x, memory, "soon");
+	rvm = begin_rvm(&opt);
+	memory = map_data(rvm, "data", PAGE);
+	x = begin_xact(rvm);
+	set_text(x, memory, "soon");
 	end(x, COMMIT_RVM_NO_FLUSH);
 	do {
 		usleep(1000);
 		commit_rvm_statistics(rvm, &seen);
 	} while (seen.queued_bytes > 0);
-	finish(rvm);
+	finish_rvm(rvm);
 }
 
 static void a_segment_that_is_gone(void **state)
@@ -394,22 +355,22 @@ static void a_segment_that_is_gone(void **state)
 	             ESTALE);
 	expect_file("data", "another file");
 	assert_int_equal(rename("moved", "data"), 0);
-	finish(begin(NULL));
+	finish_rvm(begin_rvm(NULL));
 }
 
 /* Once it was truncated, the log says no more about the segment. */
 static void a_clean_log_leaves_segments_alone(void **state)
 {
-	struct commit_rvm *rvm = begin(NULL);
-	char *memory = map(rvm, "data", PAGE);
-	struct commit_rvm_xact *x = xact(rvm);
+	struct commit_rvm *rvm = begin_rvm(NULL);
+	char *memory = map_data(rvm, "data", PAGE);
+	struct commit_rvm_xact *x = begin_xact(rvm);
 
 	(void)state;
-	set(x, memory, "old");
+	set_text(x, memory, "old");
 	end(x, COMMIT_RVM_FLUSH);
-	finish(rvm);
+	finish_rvm(rvm);
 	put("data", "edited by hand");
-	finish(begin(NULL));
+	finish_rvm(begin_rvm(NULL));
 	expect_file("data", "edited by hand");
 }
 
@@ -441,7 +402,7 @@ static void damage_in_the_log(void **state)
 			continue;
 		}
 		{
-			char *memory = map(rvm, "data", PAGE);
+			char *memory = map_data(rvm, "data", PAGE);
 			int i, last = (unsigned char)memory[0];
 
 			assert_in_range(last, 0, 6);
@@ -449,7 +410,7 @@ static void damage_in_the_log(void **state)
 				assert_int_equal(memory[i], i <= last ? i : 0);
 			prefixes++;
 		}
-		finish(rvm);
+		finish_rvm(rvm);
 		assert_int_equal(system("rm log/*"), 0);
 	}
 	assert_true(prefixes > 0 && (refused + prefixes) * walk_every() > 100);
