@@ -176,8 +176,9 @@ flip() {
 	gives 0 commit-recover --check root
 	prints ''
 	cp -a root/.commit/history before
+	# what was there stays, aside: its inode numbers shall not be given out again
 	again() {
-		rm -rf root/.commit/history
+		mv root/.commit/history "$(mktemp -d aside-XXXX)"
 		cp -a before root/.commit/history
 	}
 	# a copy of history has other inodes, but for what was a copy before
