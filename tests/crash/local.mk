@@ -85,7 +85,7 @@ crash-mutants: crash-programs
 crash-full: crash-programs
 	$(crash_run) mutants --list=$(srcdir)/tests/crash/mutants.list --images=600
 	$(MKDIR_P) $(CRASH_REPORT)
-	$(crash_run) run --images=330000 --seconds=0 --kill-every=2 --seed=$(CRASH_SEED) \
+	$(crash_run) run --images=360000 --seconds=0 --kill-every=2 --seed=$(CRASH_SEED) \
 		--resume=$(CRASH_REPORT)/done $(CRASHFLAGS)
 	$(crash_run) trouble --images=5000 --seconds=0 --seed=$(CRASH_SEED)
 
