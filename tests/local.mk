@@ -73,6 +73,7 @@ unit_quick = \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
 	tests/unit/test-rvm-audit \
+	tests/unit/test-rvm-replay \
 	tests/unit/test-rvm-threads \
 	tests/unit/test-rvm-vista \
 	tests/unit/test-rvm-vista-threads \

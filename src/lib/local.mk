@@ -35,7 +35,7 @@ libcommit_sources = \
 	src/lib/recover-check.c src/lib/recover-orphan.c src/lib/recover-range.c \
 	src/lib/recover-resolve.c src/lib/recover-store.c src/lib/recover-triple.c \
 	src/lib/rvm.c src/lib/rvm-apply.c src/lib/rvm-audit.c src/lib/rvm-internal.h src/lib/rvm-log.c src/lib/rvm-map.c \
-	src/lib/rvm-truncate.c src/lib/rvm-undo.c src/lib/rvm-vista.c src/lib/rvm-vista.h \
+	src/lib/rvm-redo.c src/lib/rvm-replay.c src/lib/rvm-truncate.c src/lib/rvm-undo.c src/lib/rvm-vista.c src/lib/rvm-vista.h \
 	src/lib/rvm-vista-files.c src/lib/rvm-vista-recover.c src/lib/rvm-xact.c \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \

@@ -47,6 +47,18 @@ static int check_tail(struct reading *r, const struct lc_segment *segment,
 	return rc < 0 ? rc : 0;
 }
 
+static int tell(const struct reading *r, const struct lc_segment_records *records)
+{
+	const struct lc_log_options *options = &r->log->options;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; options->visit && i < records->count && !rc; i++)
+		if (records->list[i].position >= r->log->super.tail)
+			rc = options->visit(options->context, &records->list[i]);
+	return rc;
+}
+
 /* next is the segment behind this one, NULL if this is the last. */
 static int read_records(struct reading *r, const struct lc_segment *segment,
                         const struct lc_segment *next)
@@ -67,6 +79,8 @@ static int read_records(struct reading *r, const struct lc_segment *segment,
 		rc = damaged(r, records.end);
 	else if (!rc && !next)
 		rc = check_tail(r, segment, &image, &records);
+	if (!rc)
+		rc = tell(r, &records);
 	r->end = records.end;
 	r->last = records.last;
 	r->report->records += records.count;
@@ -214,6 +228,8 @@ int lc_log_open(int dirfd, const struct lc_log_options *options, struct lc_log *
 		rc = damaged(&r, r.end);
 	if (!rc)
 		rc = settle(&r);
+	/* Whoever listens need not outlive this call. */
+	r.log->options.visit = NULL;
 	if (rc)
 		lc_log_close(r.log);
 	else

@@ -72,6 +72,13 @@ struct lc_log_options {
 	 * need be no log after a crash, or a part of one.
 	 */
 	int unflushed;
+	/*
+	 * open: called for each record as it is read, from the tail on, before
+	 * anything is known of those behind it; if not NULL. What it was told means
+	 * nothing if open fails. A non-zero result fails it.
+	 */
+	int (*visit)(void *context, const struct lc_record *record);
+	void *context;
 };
 
 struct lc_log_report {

@@ -6,7 +6,9 @@
  *     rvm-map.c        segments and regions
  *     rvm-xact.c       transactions in memory
  *     rvm-log.c        transactions as records; the queue; back-pressure
- *     rvm-truncate.c   from the log to the segments: truncation and recovery; the thread
+ *     rvm-truncate.c   truncation and recovery; the thread
+ *     rvm-replay.c     records, to the new values that they stand for
+ *     rvm-redo.c       new values, held in memory until they are written
  *     rvm-apply.c      the files that a log has changes of
  *     rvm-vista*.c     the Vista mode, see rvm-vista.h
  *
@@ -217,9 +219,74 @@ struct lc_rvm_file *lc_rvm_files_find(const struct lc_rvm_files *files, uint32_t
 int lc_rvm_files_flush(const struct lc_rvm_files *files);
 void lc_rvm_files_release(struct lc_rvm_files *files);
 
+/* rvm-redo.c: the last of all new values of each byte, page by page */
+struct lc_rvm_redo {
+	/* by a hash of file and offset; a power of two, at most half of them used */
+	struct lc_rvm_page **pages;
+	size_t room;
+	size_t count;
+};
+
+/*
+ * -ENOBUFS: it holds as much as it may; a part may have been taken. The file
+ * must stay until the values are written or released.
+ */
+int lc_rvm_redo_put(struct lc_rvm_redo *redo, struct lc_rvm_file *file, uint64_t offset,
+                    const unsigned char *bytes, size_t length);
+/* To their files, not flushed; then none are held, whatever is returned. */
+int lc_rvm_redo_write(struct lc_rvm_redo *redo);
+void lc_rvm_redo_release(struct lc_rvm_redo *redo);
+
+/* rvm-replay.c */
+enum lc_rvm_replay_mode {
+	/* hold all, or give up */
+	LC_RVM_REPLAY_COLLECT,
+	/* could it be done? */
+	LC_RVM_REPLAY_LOOK,
+	/* hold as much as memory may, and write that */
+	LC_RVM_REPLAY_WRITE
+};
+
+struct lc_rvm_replay {
+	struct commit_rvm *rvm;
+	enum lc_rvm_replay_mode mode;
+	/* records before it are in the segments */
+	uint64_t from;
+	struct lc_rvm_files files;
+	struct lc_rvm_redo redo;
+	/* parts whose commit record has not come yet, copied */
+	unsigned char **parts;
+	uint32_t *lengths;
+	size_t count;
+	size_t room;
+	/* collected: from there, up to there; or why not all is */
+	uint64_t first;
+	uint64_t last;
+	int spoilt;
+};
+
+void lc_rvm_replay_init(struct lc_rvm_replay *replay, struct commit_rvm *rvm);
+/* To the segments, durably: what the log's scan shows from that position on. */
+int lc_rvm_replay_scan(struct lc_rvm_replay *replay, uint64_t from);
+/*
+ * For the log while it is opened: takes what it reads, so that recovery need
+ * not read it again. Opens segments, and writes nothing.
+ */
+int lc_rvm_replay_collect(void *context, const struct lc_record *record);
+/*
+ * After that: what was collected, to the segments, durably. Where collecting met
+ * anything that is not plain, the log is read again, twice: to look, and to write.
+ */
+int lc_rvm_replay_all(struct lc_rvm_replay *replay);
+void lc_rvm_replay_release(struct lc_rvm_replay *replay);
+
 /* rvm-truncate.c */
-/* What the log holds goes to its segments. -ESTALE: why and path tell what is in the way. */
-int lc_rvm_recover(struct commit_rvm *rvm, const char **why, char path[PATH_MAX]);
+/*
+ * What the log holds goes to its segments; replay has seen it being opened.
+ * -ESTALE: why and path tell what is in the way.
+ */
+int lc_rvm_recover(struct commit_rvm *rvm, struct lc_rvm_replay *replay, const char **why,
+                   char path[PATH_MAX]);
 /* The same while it is used: all that has ended before. */
 int lc_rvm_truncate(struct commit_rvm *rvm);
 int lc_rvm_thread_start(struct commit_rvm *rvm);

@@ -4,7 +4,6 @@
 #include "rvm-internal.h"
 
 #include "bytes.h"
-#include "copy.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -13,125 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-enum { AT_SEGMENT = 0, AT_LENGTH = 4, AT_OFFSET = 8 };
-
-struct applying {
-	struct commit_rvm *rvm;
-	/* records before it are in the segments */
-	uint64_t from;
-	/* look whether it can be done, touch nothing */
-	int look_only;
-	struct lc_rvm_files files;
-	/* parts whose commit record has not come yet, copied */
-	unsigned char **parts;
-	uint32_t *lengths;
-	size_t count;
-	size_t room;
-};
-
-/* The new values in one payload, written where they belong. */
-static int apply(struct applying *a, const unsigned char *p, size_t left)
-{
-	struct lc_rvm_file *file;
-	uint32_t length;
-	uint64_t offset;
-	size_t size;
-	off_t at;
-	int rc = 0;
-
-	for (; !rc && left > 0; p += size, left -= size) {
-		if (left < LC_RVM_RANGE_HEAD)
-			return -EBADMSG;
-		length = lc_get_le32(p + AT_LENGTH);
-		offset = lc_get_le64(p + AT_OFFSET);
-		size = LC_RVM_RANGE_HEAD + ((size_t)length + 7) / 8 * 8;
-		file = lc_rvm_files_find(&a->files, lc_get_le32(p + AT_SEGMENT));
-		if (!file || length == 0 || size > left || offset > (uint64_t)INT64_MAX - length)
-			return -EBADMSG;
-		at = (off_t)offset;
-		if (a->look_only)
-			continue;
-		file->touched = 1;
-		rc = lc_copy_bytes(file->fd, &at, p + LC_RVM_RANGE_HEAD, length);
-	}
-	return rc;
-}
-
-static void drop_parts(struct applying *a)
-{
-	while (a->count > 0)
-		free(a->parts[--a->count]);
-}
-
-/* The record's memory is gone after the visit. */
-static int keep_part(struct applying *a, const struct lc_record *record)
-{
-	size_t room = a->room ? 2 * a->room : 8;
-	void *parts, *lengths;
-
-	if (a->count == a->room) {
-		parts = realloc(a->parts, room * sizeof *a->parts);
-		if (parts)
-			a->parts = parts;
-		lengths = realloc(a->lengths, room * sizeof *a->lengths);
-		if (lengths)
-			a->lengths = lengths;
-		if (!parts || !lengths)
-			return -ENOMEM;
-		a->room = room;
-	}
-	a->parts[a->count] = malloc(record->length + 1);
-	if (!a->parts[a->count])
-		return -ENOMEM;
-	memcpy(a->parts[a->count], record->payload, record->length);
-	a->lengths[a->count++] = record->length;
-	return 0;
-}
-
-static int apply_parts(struct applying *a)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; i < a->count && !rc; i++)
-		rc = apply(a, a->parts[i], a->lengths[i]);
-	drop_parts(a);
-	return rc;
-}
-
-static int visit(void *context, const struct lc_record *record)
-{
-	struct applying *a = context;
-
-	if (record->position < a->from)
-		return 0;
-	/* Parts without their commit record are of a batch that was torn. */
-	if (record->type != LC_RVM_PART && record->type != LC_LOG_COMMIT)
-		drop_parts(a);
-	switch (record->type) {
-	case LC_RVM_SEGMENT:
-		return lc_rvm_files_take(&a->files, record->payload, record->length);
-	case LC_RVM_XACT:
-		return apply(a, record->payload, record->length);
-	case LC_RVM_PART:
-		return keep_part(a, record);
-	case LC_LOG_COMMIT:
-		return apply_parts(a);
-	case LC_RVM_TRUNCATED:
-		return 0;
-	default:
-		return -EBADMSG;
-	}
-}
-
-static void release(struct applying *a)
-{
-	drop_parts(a);
-	free(a->parts);
-	free(a->lengths);
-	lc_rvm_files_release(&a->files);
-}
 
 static int note_truncated(struct commit_rvm *rvm, uint64_t position, uint64_t *end)
 {
@@ -160,16 +40,6 @@ static int mark(struct commit_rvm *rvm, uint64_t *position)
 	return rc;
 }
 
-static int scan(struct applying *a, int look_only)
-{
-	int rc;
-
-	a->look_only = look_only;
-	rc = lc_log_scan(a->rvm->log, LC_LOG_FORWARD, visit, a);
-	drop_parts(a);
-	return rc ? rc : lc_rvm_files_flush(&a->files);
-}
-
 static void told(struct commit_rvm *rvm, int rc, uint64_t position)
 {
 	pthread_mutex_lock(&rvm->mutex);
@@ -186,17 +56,17 @@ static void told(struct commit_rvm *rvm, int rc, uint64_t position)
 /* One epoch: transactions go on behind its end. */
 static int truncate_log(struct commit_rvm *rvm)
 {
-	struct applying a = {.rvm = rvm, .files = {.rvm = rvm}};
+	struct lc_rvm_replay replay;
 	uint64_t position, end;
 	int rc;
 
+	lc_rvm_replay_init(&replay, rvm);
 	pthread_mutex_lock(&rvm->truncating);
 	/* Only who truncates changes it. */
-	a.from = rvm->truncated;
 	rc = mark(rvm, &position);
-	if (!rc && position > a.from)
-		rc = scan(&a, 0);
-	release(&a);
+	if (!rc && position > rvm->truncated)
+		rc = lc_rvm_replay_scan(&replay, rvm->truncated);
+	lc_rvm_replay_release(&replay);
 	/* Not before everything is in the segments, durably. */
 	if (!rc)
 		rc = note_truncated(rvm, position, &end);
@@ -214,33 +84,15 @@ int lc_rvm_truncate(struct commit_rvm *rvm)
 	return rc ? rc : truncate_log(rvm);
 }
 
-static int find_truncated(void *context, const struct lc_record *record)
+int lc_rvm_recover(struct commit_rvm *rvm, struct lc_rvm_replay *replay, const char **why,
+                   char path[PATH_MAX])
 {
-	uint64_t *from = context;
-
-	if (record->type != LC_RVM_TRUNCATED)
-		return 0;
-	if (record->length != 8 || lc_get_le64(record->payload) > record->position)
-		return -EBADMSG;
-	*from = lc_get_le64(record->payload);
-	return 0;
-}
-
-int lc_rvm_recover(struct commit_rvm *rvm, const char **why, char path[PATH_MAX])
-{
-	struct applying a = {.rvm = rvm, .files = {.rvm = rvm}};
 	uint64_t position = lc_log_end(rvm->log), end;
-	int rc = lc_log_scan(rvm->log, LC_LOG_FORWARD, find_truncated, &a.from);
+	int rc = lc_rvm_replay_all(replay);
 
-	/* All is looked at before the first segment is touched. */
-	if (!rc)
-		rc = scan(&a, 1);
-	if (!rc)
-		rc = scan(&a, 0);
-	*why = a.files.why;
-	if (a.files.path)
-		strcpy(path, a.files.path);
-	release(&a);
+	*why = replay->files.why;
+	if (replay->files.path)
+		strcpy(path, replay->files.path);
 	if (!rc)
 		rc = note_truncated(rvm, position, &end);
 	if (!rc)

@@ -189,12 +189,14 @@ static void free_rvm(struct commit_rvm *rvm)
 }
 
 /* -EMEDIUMTYPE: it is a log of the other mode. */
-static int open_log(struct commit_rvm *rvm)
+static int open_log(struct commit_rvm *rvm, struct lc_rvm_replay *replay)
 {
 	struct lc_log_options options;
 	int rc;
 
 	log_options(&options);
+	options.visit = lc_rvm_replay_collect;
+	options.context = replay;
 	rc = lc_vista_is(rvm->dirfd);
 	if (rvm->opt.mode == COMMIT_RVM_VISTA)
 		return rc == -ENOENT && lc_sys_access(rvm->dirfd, "super", F_OK) == 0 ? -EMEDIUMTYPE
@@ -204,7 +206,7 @@ static int open_log(struct commit_rvm *rvm)
 	return rc == 0 || rc == -EBADMSG || rc == -EPROTONOSUPPORT ? -EMEDIUMTYPE : rc;
 }
 
-static int start(struct commit_rvm *rvm, struct commit_error *err)
+static int start(struct commit_rvm *rvm, struct lc_rvm_replay *replay, struct commit_error *err)
 {
 	const int vista = rvm->opt.mode == COMMIT_RVM_VISTA;
 	const char *why = NULL;
@@ -214,10 +216,10 @@ static int start(struct commit_rvm *rvm, struct commit_error *err)
 	if (!rc)
 		rc = lc_sys_lock(rvm->dirfd);
 	if (!rc)
-		rc = open_log(rvm);
+		rc = open_log(rvm, replay);
 	if (rc)
 		return fail(rvm->path, rc, "open log", err);
-	rc = vista ? lc_vista_start(rvm, &why, path) : lc_rvm_recover(rvm, &why, path);
+	rc = vista ? lc_vista_start(rvm, &why, path) : lc_rvm_recover(rvm, replay, &why, path);
 	if (rc == -ESTALE)
 		return lc_error_set(err, COMMIT_ECONFLICT, ESTALE, "recover", path, why);
 	if (!rc && !vista)
@@ -229,6 +231,7 @@ int commit_rvm_initialize(const char *log, const struct commit_rvm_options *opt,
                           struct commit_rvm **rvm, struct commit_error *err)
 {
 	struct commit_rvm_options defaults;
+	struct lc_rvm_replay replay;
 	struct commit_rvm *made;
 	int rc;
 
@@ -245,7 +248,9 @@ int commit_rvm_initialize(const char *log, const struct commit_rvm_options *opt,
 	made->dirfd = -1;
 	made->queue_end = &made->queue;
 	made->path = strdup(log);
-	rc = made->path ? start(made, err) : fail(log, -ENOMEM, "initialize", err);
+	lc_rvm_replay_init(&replay, made);
+	rc = made->path ? start(made, &replay, err) : fail(log, -ENOMEM, "initialize", err);
+	lc_rvm_replay_release(&replay);
 	if (rc)
 		free_rvm(made);
 	else
