@@ -63,6 +63,7 @@ unit_quick = \
 	tests/unit/test-journal \
 	tests/unit/test-lock \
 	tests/unit/test-log \
+	tests/unit/test-log-direct \
 	tests/unit/test-log-record \
 	tests/unit/test-log-stranger \
 	tests/unit/test-log-super \
@@ -204,6 +205,7 @@ tests_unit_libsupport_la_SOURCES = \
 tests_unit_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_fault_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_device_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_log_direct_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_stranger_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_power_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_log_threads_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT

@@ -17,7 +17,7 @@ libcommit_sources = \
 	src/lib/inplace.c src/lib/inplace-space.c src/lib/inplace.h \
 	src/lib/journal.c src/lib/journal.h \
 	src/lib/lock.c src/lib/lock.h \
-	src/lib/log.c src/lib/log.h src/lib/log-check.c src/lib/log-commit.c src/lib/log-file.c \
+	src/lib/log.c src/lib/log.h src/lib/log-check.c src/lib/log-commit.c src/lib/log-file.c src/lib/log-force.c \
 	src/lib/log-internal.h src/lib/log-open.c src/lib/log-read.c src/lib/log-scan.c \
 	src/lib/log-segment.c src/lib/log-super.c \
 	src/lib/meta.c src/lib/meta.h \
@@ -40,7 +40,7 @@ libcommit_sources = \
 	src/lib/save.c src/lib/save-internal.h src/lib/save-pending.c \
 	src/lib/save-prepare.c src/lib/save-publish.c src/lib/save-validate.c \
 	src/lib/stage.c src/lib/stage.h \
-	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-memory.c src/lib/sys-mount.c \
+	src/lib/sys.c src/lib/sys-instance.c src/lib/sys-durable.c src/lib/sys-memory.c src/lib/sys-mount.c \
 	src/lib/sys-side.c src/lib/sys-stat.c \
 	src/lib/sys-wait.c src/lib/sys-written.c src/lib/sys.h \
 	src/lib/store.c src/lib/store.h src/lib/store-format.c src/lib/store-make.c \

@@ -3,6 +3,7 @@
  * log-internal.h - the parts of a log
  *
  *     log.c          append, force, reserve, trim: the running log
+ *     log-force.c    making what was appended durable; group commit
  *     log-open.c     create; reading it back: what is kept, what is a torn tail
  *     log-scan.c     showing the records that were found
  *     log-segment.c  one segment file: made, begun, found, swept away
@@ -86,6 +87,15 @@ struct lc_super {
 	int unproven;
 };
 
+enum lc_log_way { LC_LOG_CACHED, LC_LOG_DIRECT };
+
+/* Bytes for one direct write, and where in the segment's file they go: a multiple of LC_LOG_BLOCK. */
+struct lc_log_waiting {
+	unsigned char *bytes;
+	uint64_t offset;
+	size_t length;
+};
+
 struct lc_log {
 	int dirfd;
 	struct lc_log_options options;
@@ -102,6 +112,17 @@ struct lc_log {
 	uint64_t started;
 	int flushing;
 	int failed;
+	/* how the next batches are forced, unless some are in the page cache already */
+	enum lc_log_way way;
+	int cached;
+	/* the current segment, opened for direct writes, or -1 */
+	int direct_fd;
+	struct lc_log_waiting waiting;
+	/* what the leader writes */
+	struct lc_log_waiting leaving;
+	/* nanoseconds that a force of each way takes, and how many there have been */
+	int64_t means[2];
+	uint64_t turns;
 	/* the current segment is new and must be flushed before its first record */
 	int unflushed;
 	/* the next segment, made and flushed ahead of use, without a header; fd -1: none */
@@ -113,6 +134,16 @@ struct lc_log {
 	/* that segment as it was opened: the first scan need not read it again; or no bytes */
 	struct lc_log_image opened;
 };
+
+/* log-force.c */
+void lc_log_force_init(struct lc_log *log);
+/* The current segment is about to change; all of it is durable. */
+void lc_log_force_leave(struct lc_log *log);
+void lc_log_force_release(struct lc_log *log);
+/* With the mutex held: what has been appended stands there, or waits to be forced. */
+int lc_log_put(struct lc_log *log, uint64_t offset, const unsigned char *bytes, size_t length);
+/* With the mutex held: waits for a leader at work, then forces all itself. */
+int lc_log_force_all(struct lc_log *log);
 
 uint64_t lc_log_align(uint64_t position, uint64_t unit);
 int lc_log_options_check(const struct lc_log_options *options);

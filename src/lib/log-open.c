@@ -201,6 +201,7 @@ static struct lc_log *new_log(int dirfd, const struct lc_log_options *options)
 	log->dirfd = dirfd;
 	log->options = *options;
 	log->current.fd = log->ahead.fd = -1;
+	lc_log_force_init(log);
 	pthread_mutex_init(&log->mutex, NULL);
 	pthread_cond_init(&log->flushed, NULL);
 	return log;

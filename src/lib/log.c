@@ -3,7 +3,6 @@
 
 #include "log-internal.h"
 
-#include "copy.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -27,13 +26,15 @@ int lc_log_options_check(const struct lc_log_options *options)
 	if (options->segment_size < 2 * LC_LOG_BLOCK ||
 	    options->segment_size > LC_LOG_SEGMENT_MAX || options->segment_size % LC_LOG_BLOCK != 0)
 		return -EINVAL;
-	return 0;
+	/* A direct write begins with a block, and must not share it. */
+	return options->direct && options->block != LC_LOG_BLOCK ? -EINVAL : 0;
 }
 
 void lc_log_close(struct lc_log *log)
 {
 	if (!log)
 		return;
+	lc_log_force_release(log);
 	lc_sys_drop(&log->current.fd);
 	lc_sys_drop(&log->ahead.fd);
 	lc_log_unload(&log->opened);
@@ -74,26 +75,6 @@ static int usable(const struct lc_log *log)
 	if (log->options.look_only)
 		return -EROFS;
 	return log->failed ? -EIO : 0;
-}
-
-/* With the mutex held. Waits for a leader at work, then flushes itself. */
-static int force_all(struct lc_log *log)
-{
-	int rc;
-
-	while (log->flushing)
-		pthread_cond_wait(&log->flushed, &log->mutex);
-	if (log->failed)
-		return -EIO;
-	if (log->durable == log->next)
-		return 0;
-	rc = lc_sys_fdatasync(log->current.fd);
-	if (rc) {
-		log->failed = 1;
-		return rc;
-	}
-	log->durable = log->started = log->next;
-	return 0;
 }
 
 /* Before the first record in a new segment */
@@ -151,7 +132,7 @@ static int change_segment(struct lc_log *log, uint64_t bytes)
 	/* One that has never been flushed must not be left behind. */
 	rc = flush_segment(log);
 	if (!rc)
-		rc = force_all(log);
+		rc = lc_log_force_all(log);
 	if (!rc)
 		rc = next_segment(log, size_for(log, bytes), &next);
 	if (rc)
@@ -164,6 +145,7 @@ static int change_segment(struct lc_log *log, uint64_t bytes)
 		lc_sys_drop(&next.fd);
 		return rc;
 	}
+	lc_log_force_leave(log);
 	lc_sys_drop(&log->current.fd);
 	log->current = next;
 	log->next = log->durable = log->started = first;
@@ -283,7 +265,7 @@ static int write_batch(struct lc_log *log, const struct lc_log_entry *batch, siz
                        uint64_t size)
 {
 	struct encoding e = {.log = log, .start = next_position(log), .last = log->last};
-	off_t at = (off_t)(LC_LOG_BLOCK + (e.start - log->current.first));
+	uint64_t offset = LC_LOG_BLOCK + (e.start - log->current.first);
 	size_t i;
 	int rc = lc_commit_check_init(&e.check);
 
@@ -294,7 +276,7 @@ static int write_batch(struct lc_log *log, const struct lc_log_entry *batch, siz
 	for (i = 0; i < count && !rc; i++)
 		encode_entry(&e, &batch[i]);
 	if (!rc) {
-		rc = lc_copy_bytes(log->current.fd, &at, e.bytes, e.length);
+		rc = lc_log_put(log, offset, e.bytes, e.length);
 		/* Half a batch stands there now: nothing may follow it. */
 		log->failed = rc != 0;
 	}
@@ -339,45 +321,6 @@ int lc_log_append(struct lc_log *log, const struct lc_log_entry *batch, size_t c
 	return rc;
 }
 
-/* One flush for all that has been appended so far, with the mutex let go. */
-static void lead(struct lc_log *log)
-{
-	uint64_t target = log->next;
-	int fd = log->current.fd;
-	int rc;
-
-	log->flushing = 1;
-	log->started = target;
-	pthread_mutex_unlock(&log->mutex);
-	rc = lc_sys_fdatasync(fd);
-	pthread_mutex_lock(&log->mutex);
-	log->flushing = 0;
-	if (rc)
-		log->failed = 1;
-	else
-		log->durable = target;
-	pthread_cond_broadcast(&log->flushed);
-}
-
-int lc_log_force(struct lc_log *log, uint64_t end)
-{
-	int rc = 0;
-
-	pthread_mutex_lock(&log->mutex);
-	if (end > log->next)
-		end = log->next;
-	while (log->durable < end && !log->failed) {
-		if (log->flushing)
-			pthread_cond_wait(&log->flushed, &log->mutex);
-		else
-			lead(log);
-	}
-	if (log->durable < end || (end == 0 && log->failed))
-		rc = -EIO;
-	pthread_mutex_unlock(&log->mutex);
-	return rc;
-}
-
 int lc_log_mark(struct lc_log *log)
 {
 	int rc;
@@ -385,7 +328,7 @@ int lc_log_mark(struct lc_log *log)
 	pthread_mutex_lock(&log->mutex);
 	rc = usable(log);
 	if (!rc)
-		rc = force_all(log);
+		rc = lc_log_force_all(log);
 	if (!rc) {
 		log->scan_segment = log->current.number;
 		log->scan_last = log->last;

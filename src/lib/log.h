@@ -68,6 +68,12 @@ struct lc_log_options {
 	/* change nothing: neither drop a tail nor begin an epoch */
 	int look_only;
 	/*
+	 * With blocks of 4096: small batches wait in memory until they are forced,
+	 * by one direct synchronous write wherever that proves to be faster than a
+	 * write and a flush. What nobody forces is lost with the process.
+	 */
+	int direct;
+	/*
 	 * create: flush nothing. Until the caller has flushed the file system there
 	 * need be no log after a crash, or a part of one.
 	 */

@@ -55,6 +55,7 @@ static void log_options(struct lc_log_options *options)
 {
 	lc_log_options_init(options);
 	options->segment_size = LOG_SEGMENT;
+	options->direct = 1;
 }
 
 static int open_dir(const char *path, int *fd)

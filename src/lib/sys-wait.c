@@ -23,12 +23,17 @@ int lc_sys_random(void *buffer, size_t length)
 	return (size_t)got == length ? 0 : -EIO;
 }
 
-int64_t lc_sys_clock_ms(void)
+int64_t lc_sys_clock_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t lc_sys_clock_ms(void)
+{
+	return lc_sys_clock_ns() / 1000000;
 }
 
 int lc_sys_wait(int fd, int cancel_fd, int timeout_ms)

@@ -46,6 +46,11 @@ ssize_t lc_sys_read(int fd, void *buffer, size_t length);
 ssize_t lc_sys_write(int fd, const void *buffer, size_t length);
 ssize_t lc_sys_pread(int fd, void *buffer, size_t length, off_t offset);
 ssize_t lc_sys_pwrite(int fd, const void *buffer, size_t length, off_t offset);
+/*
+ * "pwrite-durable": durable when it returns, as after "fdatasync"; made for
+ * descriptors opened with O_DIRECT. -EOPNOTSUPP: there is no such call here.
+ */
+ssize_t lc_sys_pwrite_durable(int fd, const void *buffer, size_t length, off_t offset);
 /* "lseek" */
 off_t lc_sys_lseek(int fd, off_t offset, int whence);
 /* "truncate", "reserve" (allocates, size stays), "punch" (frees, size stays) */
@@ -216,8 +221,9 @@ int lc_sys_random(void *buffer, size_t length);
  * -ETIMEDOUT. Interruptions by handlers do not count.
  */
 int lc_sys_wait(int fd, int cancel_fd, int timeout_ms);
-/* milliseconds of a clock that is never set */
+/* milliseconds, nanoseconds of a clock that is never set */
 int64_t lc_sys_clock_ms(void);
+int64_t lc_sys_clock_ns(void);
 
 #ifdef LC_FAULT
 /* Test builds know a flush by the function that asks for it, see fault.h. */

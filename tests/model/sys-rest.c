@@ -350,6 +350,18 @@ int64_t lc_sys_clock_ms(void)
 	return (int64_t)machine.clock;
 }
 
+int64_t lc_sys_clock_ns(void)
+{
+	return lc_sys_clock_ms() * 1000000;
+}
+
+/* No log of recoverable memory runs here, and no other asks for it. */
+ssize_t lc_sys_pwrite_durable(int fd, const void *buffer, size_t length, off_t offset)
+{
+	(void)fd, (void)buffer, (void)length, (void)offset;
+	return -EOPNOTSUPP;
+}
+
 /* There is nobody else who could do what is waited for. */
 int lc_sys_wait(int fd, int cancel_fd, int timeout_ms)
 {
