@@ -3,7 +3,7 @@
 # packages.sh - sourced: what a build and the tests need, by package name
 #
 #     . contrib/packages.sh
-#     packages_need build          (or: packages_need build test package)
+#     packages_need build          (or: packages_need build test package page)
 #
 # Installs what is missing with the system's own package manager, if we are
 # root or sudo works without asking; otherwise says what to install. Returns 0
@@ -38,6 +38,9 @@ packages_list() {
 		;;
 	apt-get-package)
 		echo debhelper debootstrap dpkg-dev lintian
+		;;
+	*-page)
+		echo chromium jq python3
 		;;
 	dnf-build)
 		echo autoconf automake gcc jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \

@@ -133,6 +133,7 @@ fault_tests = \
 	tests/cli/commit-txn-history.bats \
 	tests/cli/store-recover.bats \
 	tests/cli/commit-range.bats \
+	tests/cli/commit-recover-html.bats \
 	tests/cli/commit-recover-inplace.bats \
 	tests/cli/commit-save-inplace.bats \
 	tests/cli/commit-save-usage.bats \
@@ -152,6 +153,9 @@ acl_tests = \
 	tests/cli/commit-recover.bats \
 	tests/cli/save-metadata.bats \
 	tests/cli/save-pitfalls-01-15.bats
+
+# In a browser, where there is one
+page_tests = tests/page/page.bats
 
 # Every call failing in turn, which takes its time
 walk_tests = \
@@ -178,7 +182,7 @@ quick_tests = $(quick_lints) $(quick_programs)
 product_tests = $(acl_tests) $(fault_tests) $(unit_programs) $(cli_tests)
 # musl-gcc has no libacl and no jansson
 musl_tests = $(unit_programs) $(cli_tests)
-bats_tests = $(walk_tests) $(fs_tests) $(acl_tests) $(cli_tests) $(fault_tests)
+bats_tests = $(walk_tests) $(fs_tests) $(page_tests) $(acl_tests) $(cli_tests) $(fault_tests)
 
 if HAVE_CMOCKA
 unit_programs = $(unit_tests)
@@ -188,7 +192,7 @@ unit_programs = tests/unit/no-cmocka.sh
 quick_programs = tests/unit/no-cmocka.sh
 endif
 
-TESTS += $(walk_tests) $(acl_tests) $(fs_tests) $(slow_lints) $(fault_tests) $(unit_programs) $(cli_tests) $(quick_lints)
+TESTS += $(walk_tests) $(acl_tests) $(fs_tests) $(slow_lints) $(fault_tests) $(unit_programs) $(cli_tests) $(page_tests) $(quick_lints)
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_tests)
@@ -393,6 +397,7 @@ EXTRA_DIST += \
 	tests/cli/helper.bash \
 	tests/cli/man-helper.bash \
 	tests/cli/options-helper.bash \
+	tests/cli/page-helper.bash \
 	tests/cli/store-helper.bash \
 	tests/cli/triple-helper.bash \
 	tests/cli/txn-helper.bash \
@@ -408,6 +413,7 @@ EXTRA_DIST += \
 	tests/mutants/save.list \
 	tests/mutants/triple.list \
 	tests/mutants/txn.list \
+	tests/page/judge.html \
 	tests/run.sh \
 	tests/run.d/lib.sh \
 	tests/run.d/analysis.sh \
@@ -419,6 +425,7 @@ EXTRA_DIST += \
 	tests/run.d/fuzz.sh \
 	tests/run.d/musl.sh \
 	tests/run.d/package.sh \
+	tests/run.d/page.sh \
 	tests/run.d/valgrind.sh \
 	tests/tap/bats.sh \
 	tests/tap/cmocka.sh \
@@ -447,14 +454,18 @@ check-musl:
 	$(SHELL) $(top_srcdir)/contrib/musl-build.sh musl
 	cd musl && $(MAKE) $(AM_MAKEFLAGS) check
 
+# The page of commit-recover --html in chromium; tests/page has pictures of it then
+check-page:
+	$(MAKE) $(AM_MAKEFLAGS) check TESTS='$(page_tests)'
+
 # Guards removed one at a time, in a copy of the sources: are the tests able to fail?
 # Takes a while; leaves RESULTS.md in the build tree. MUTANTS='txn 37' chooses.
 mutants:
 	$(SHELL) $(top_srcdir)/tests/mutants/mutants.sh $(MUTANTS)
 
-.PHONY: fault-full storm storm-editors check-musl coverage coverage-report mutants
+.PHONY: fault-full storm storm-editors check-musl check-page coverage coverage-report mutants
 
-CLEANFILES += coverage.txt
+CLEANFILES += coverage.txt tests/page/*.png tests/page/*.pdf
 clean-local:
 	-rm -rf sanitizer musl crash-report
 	-find . -name '*.gc??' -name '*.gc[dn][ao]' -exec rm -f {} +

@@ -11,9 +11,10 @@
 #     distcheck  a release is made, unpacked, built, tested and removed again
 #     crash      power cuts on recorded disks: 20,000 images, mutants, I/O errors
 #     package    Debian packages: built, checked, installed and used in a new root
+#     page       the page of commit-recover --html in a browser
 #     coverage   lines of src/lib that ran; below 90 % is a failure
 #
-# Without arguments all of them but fuzz and package. The last line is always
+# Without arguments all of them but fuzz, package and page. The last line is always
 # "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
 # Everything is built below build/run (LC_RUN_DIR), the sources stay clean.
 #
@@ -26,8 +27,8 @@ set -u
 source_dir=$(cd "${0%/*}/.." && pwd) || exit 1
 run_dir=${LC_RUN_DIR:-$source_dir/build/run}
 all_stages='check asan musl analysis valgrind distcheck crash coverage'
-# Only when they are named: what fuzz finds is new each time, package needs a network.
-more_stages='fuzz package'
+# Only when they are named: what fuzz finds is new each time, package needs a network, page a browser.
+more_stages='fuzz package page'
 
 for stage in "$@"; do
 	case " $all_stages $more_stages " in

@@ -28,7 +28,7 @@ _commit_value() {
 		mapfile -t COMPREPLY < <(compgen -d -- "$current")
 		return 0
 		;;
-	--from | --to | --list | --resume | --config | --prom)
+	--from | --to | --list | --resume | --config | --prom | --html)
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return 0
 		;;

@@ -115,6 +115,10 @@ struct commit_recover_options {
 	void (*found)(void *context, const struct commit_finding *finding);
 	/* called where a directory could not be read; the scan goes on */
 	void (*warn)(void *context, const struct commit_error *warning);
+	/* called for each store, sound or not, after it was dealt with; root as in path */
+	void (*store)(void *context, const char *root);
+	/* called now and then with the directory entries that were looked at */
+	void (*progress)(void *context, uint64_t scanned);
 	void *context;
 };
 

@@ -27,6 +27,8 @@ struct lc_scan {
 	struct commit_error *err;
 	int code;
 	int cancelled;
+	/* lc_recover_store has met one: what has its name may be something else */
+	int has_store;
 	dev_t device;
 	/* only edits of this file, or of files below this directory, count; NULL: all */
 	const char *only;

@@ -353,6 +353,7 @@ int lc_recover_open_store(struct lc_scan *scan, const char *root, int look,
 	rc = lc_store_open(store, root, look ? COMMIT_STORE_LOOK : 0, &opt, err);
 	if (rc && is_no_store(root, rc, err))
 		return LC_NO_STORE;
+	scan->has_store = 1;
 	return rc;
 }
 
@@ -421,10 +422,13 @@ static void recover_store(struct lc_scan *scan, const char *root)
 
 void lc_recover_store(struct lc_scan *scan, const char *root)
 {
+	scan->has_store = 0;
 	if (scan->opt->resolve)
 		lc_recover_resolve(scan, root);
 	else if (scan->opt->flags & COMMIT_RECOVER_CHECK)
 		lc_recover_check_store(scan, root);
 	else
 		recover_store(scan, root);
+	if (scan->has_store && scan->opt->store)
+		scan->opt->store(scan->opt->context, root);
 }

@@ -116,6 +116,8 @@ static void scan_directory(struct lc_scan *scan, struct lc_place *dir)
 			break;
 		if (is_cancelled(scan, dir))
 			break;
+		if (scan->opt->progress && scan->totals.scanned % ENTRIES_PER_LOOK == 0)
+			scan->opt->progress(scan->opt->context, scan->totals.scanned);
 		scan_entry(scan, dir, entry);
 	}
 	if (!scan->cancelled && errno)

@@ -16,20 +16,26 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/args.c src/tools/args.h \
 	src/tools/child.c src/tools/child.h \
 	src/tools/cli.c src/tools/cli.h \
+	src/tools/human.c src/tools/human.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/jsonl.c src/tools/jsonl.h \
-	src/tools/metrics.c src/tools/metrics.h \
+	src/tools/page-text.c src/tools/page-text.h \
 	src/tools/parse.c src/tools/parse.h \
 	src/tools/range-log.c src/tools/range-log.h \
 	src/tools/range-options.c src/tools/range-options.h \
 	src/tools/range-script.c src/tools/range-script.h \
 	src/tools/recover-options.c src/tools/recover-options.h \
 	src/tools/recover-owner.c src/tools/recover-owner.h \
+	src/tools/recover-page.c src/tools/recover-page.h src/tools/recover-page-internal.h \
+	src/tools/recover-page-decide.c src/tools/recover-page-findings.c \
+	src/tools/recover-page-style.h src/tools/recover-page-timeline.c \
 	src/tools/recover-report.c src/tools/recover-report.h \
+	src/tools/recover-spool.c src/tools/recover-spool.h \
 	src/tools/save-options.c src/tools/save-options.h \
 	src/tools/save-source.c src/tools/save-source.h \
 	src/tools/save-validate.c src/tools/save-validate.h \
 	src/tools/signals.c src/tools/signals.h \
+	src/tools/textfile.c src/tools/textfile.h \
 	src/tools/triple-options.c src/tools/triple-options.h \
 	src/tools/triple-report.c src/tools/triple-report.h \
 	src/tools/triple-scrub.c src/tools/triple-scrub.h \

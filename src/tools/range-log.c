@@ -4,11 +4,11 @@
 #include "range-log.h"
 
 #include "cli.h"
+#include "human.h"
 #include "jsonl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 static const char *const kinds[] = {
         [COMMIT_RANGE_BEGIN] = "begin",   [COMMIT_RANGE_WRITE] = "range",
@@ -27,25 +27,14 @@ static const char *protocol_name(const struct commit_range_record *record)
 	return record->protocol == COMMIT_WRITE_BEHIND ? "write-behind" : "write-ahead";
 }
 
-static const char *format_time(int64_t seconds, char text[32])
-{
-	time_t when = (time_t)seconds;
-	struct tm parts;
-
-	if (gmtime_r(&when, &parts) == NULL ||
-	    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-		snprintf(text, 32, "-");
-	return text;
-}
-
 static void print_line(const struct commit_range_record *record)
 {
-	char when[32];
-	char more[96] = "";
+	char when[HUMAN_SIZE];
+	char more[HUMAN_SIZE + 32] = "";
 
 	if (record->kind == COMMIT_RANGE_BEGIN)
 		snprintf(more, sizeof(more), " %s %s", protocol_name(record),
-		         format_time(record->time, when));
+		         human_time(record->time, when));
 	if (record->kind == COMMIT_RANGE_WRITE)
 		snprintf(more, sizeof(more), " at %" PRIu64 " length %" PRIu64, record->offset,
 		         record->length);
@@ -58,7 +47,7 @@ static void print_line(const struct commit_range_record *record)
 static void print_object(const struct commit_range_record *record)
 {
 	struct json_t *line = jsonl_new();
-	char text[32];
+	char text[HUMAN_SIZE];
 
 	jsonl_text(line, "record", kinds[record->kind]);
 	jsonl_number(line, "position", record->position);
@@ -68,7 +57,7 @@ static void print_object(const struct commit_range_record *record)
 	jsonl_number(line, "durable", record->durable);
 	if (record->kind == COMMIT_RANGE_BEGIN) {
 		jsonl_text(line, "protocol", protocol_name(record));
-		jsonl_text(line, "time", format_time(record->time, text));
+		jsonl_text(line, "time", human_time(record->time, text));
 	}
 	if (record->kind == COMMIT_RANGE_WRITE) {
 		jsonl_number(line, "offset", record->offset);

@@ -37,6 +37,7 @@ static const char usage[] =
         "      --config=FILE        instead of " DEFAULT_CONFIG "\n"
         "      --repaired-ok        exit with 0, not 10, when something was repaired\n"
         "      --prom=FILE          write counts for node_exporter's textfile collector\n"
+        "      --html=FILE          write a page to look at; - is standard output\n"
         "      --json               one object a finding, then one for the run\n"
         "  -q, --quiet              no warnings\n"
         "  -v, --verbose            what belongs to a living process too, and a summary\n"
@@ -58,6 +59,7 @@ enum {
 	OPT_CONFIG,
 	OPT_REPAIRED_OK,
 	OPT_PROM,
+	OPT_HTML,
 	OPT_JSON,
 	OPT_HELP,
 	OPT_VERSION
@@ -76,6 +78,7 @@ static const struct option longs[] = {
         {"config", required_argument, NULL, OPT_CONFIG},
         {"repaired-ok", no_argument, NULL, OPT_REPAIRED_OK},
         {"prom", required_argument, NULL, OPT_PROM},
+        {"html", required_argument, NULL, OPT_HTML},
         {"json", no_argument, NULL, OPT_JSON},
         {"quiet", no_argument, NULL, 'q'},
         {"verbose", no_argument, NULL, 'v'},
@@ -83,6 +86,11 @@ static const struct option longs[] = {
         {"version", no_argument, NULL, OPT_VERSION},
         {NULL, 0, NULL, 0},
 };
+
+bool recover_page_is_output(const struct recover_options *options)
+{
+	return options->html != NULL && strcmp(options->html, "-") == 0;
+}
 
 static int set_switch(struct recover_options *options, int option)
 {
@@ -161,6 +169,8 @@ static int set_option(void *context, int option, const char *value)
 		return set_string("--config", value, &options->config);
 	case OPT_PROM:
 		return set_string("--prom", value, &options->prom);
+	case OPT_HTML:
+		return set_string("--html", value, &options->html);
 	case OPT_JSON:
 		options->json = true;
 		return jsonl_option();
@@ -257,6 +267,8 @@ static int check_together(const struct recover_options *options)
 		return cli_usage(NULL, "--check, --list and --resolve exclude each other");
 	if (options->scan.resolve != NULL && (flags & COMMIT_RECOVER_DRY_RUN) != 0)
 		return cli_usage(NULL, "--resolve is a decision: -n cannot be with it (--list)");
+	if (options->json && recover_page_is_output(options))
+		return cli_usage("--html=-", "--json has standard output; name a file");
 	return COMMIT_OK;
 }
 
@@ -271,6 +283,7 @@ int recover_options_parse(struct recover_options *options, int argc, char **argv
 	int rc;
 
 	memset(options, 0, sizeof(*options));
+	options->spool = -1;
 	options->config = DEFAULT_CONFIG;
 	commit_recover_options_init(&options->scan);
 	rc = args_parse(&args, argc, argv);
@@ -291,4 +304,7 @@ void recover_options_release(struct recover_options *options)
 	free(options->paths);
 	options->paths = NULL;
 	options->path_count = 0;
+	if (options->spool >= 0)
+		close(options->spool);
+	options->spool = -1;
 }

@@ -14,6 +14,9 @@ struct recover_options {
 	const char *config;
 	/* where to write metrics, or NULL */
 	const char *prom;
+	/* where to write a page, "-" or NULL; and what it will tell of, -1 without one */
+	const char *html;
+	int spool;
 	bool as_owner;
 	bool repaired_ok;
 	bool json;
@@ -21,6 +24,9 @@ struct recover_options {
 	char transaction[COMMIT_TXN_ID_SIZE];
 	struct commit_recover_options scan;
 };
+
+/* The page goes to standard output, and nothing else does. */
+bool recover_page_is_output(const struct recover_options *options);
 
 /*
  * Returns 0, ARGS_DONE after --help or --version, or a code after having said

@@ -5,6 +5,7 @@
 
 #include "child.h"
 #include "cli.h"
+#include "recover-spool.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -90,8 +91,17 @@ static void found(void *context, const struct commit_finding *finding)
 
 static void warn(void *context, const struct commit_error *warning)
 {
-	(void)context;
+	const struct rescan *rescan = context;
+
 	cli_warning(warning);
+	recover_spool_trouble(rescan->options->spool, warning);
+}
+
+static void store(void *context, const char *root)
+{
+	const struct rescan *rescan = context;
+
+	recover_spool_store(rescan->options->spool, root);
 }
 
 /* The child: becomes the owner, scans one directory, sends its tally, ends. */
@@ -110,6 +120,7 @@ static void work(const struct recover_owner_job *job, const struct recover_optio
 	scan.cancel_fd = signals_cancel_fd();
 	scan.found = found;
 	scan.warn = warn;
+	scan.store = store;
 	scan.context = &rescan;
 	rc = become(job->owner, &err);
 	if (rc == COMMIT_OK)
@@ -117,8 +128,14 @@ static void work(const struct recover_owner_job *job, const struct recover_optio
 	/* findings of others in this directory are no conflict of this job */
 	if (rc == COMMIT_ECONFLICT && rescan.tally.conflicts == 0)
 		rc = COMMIT_OK;
-	if (rc < 0)
+	if (rc == COMMIT_OK)
+		rc = recover_spool_check(&err);
+	if (rc < 0) {
 		cli_error(&err);
+		/* the others are told by findings */
+		if (rc != COMMIT_ECONFLICT && rc != COMMIT_EPENDING)
+			recover_spool_trouble(options->spool, &err);
+	}
 	rescan.tally.code = rc;
 	fflush(stdout);
 	_exit(write(out, &rescan.tally, sizeof(rescan.tally)) == sizeof(rescan.tally) ? 0 : 1);
@@ -160,10 +177,15 @@ void recover_owner_run(const struct recover_owner_jobs *jobs, const struct recov
 {
 	for (size_t i = 0; i < jobs->count && tally->code != COMMIT_ECANCELED; i++) {
 		struct commit_error err = COMMIT_ERROR_INIT;
+		off_t end = recover_spool_tell(options->spool);
 		int rc = run_job(&jobs->list[i], options, tally, &err);
 
-		if (rc < 0)
+		if (rc < 0) {
 			cli_error(&err);
+			/* it may have died within a record */
+			recover_spool_cut(options->spool, end);
+			recover_spool_trouble(options->spool, &err);
+		}
 		tally->code = recover_graver(tally->code, rc);
 	}
 }

@@ -4,11 +4,12 @@
 #include "recover-report.h"
 
 #include "cli.h"
+#include "human.h"
 #include "jsonl.h"
-#include "metrics.h"
+#include "recover-spool.h"
+#include "textfile.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,11 @@ static const char *const invariants[] = {
         [3] = "what is referred to exists",
         [4] = "what exists is referred to or live",
 };
+
+const char *recover_invariant(int number)
+{
+	return invariants[number];
+}
 
 /* A list tells the state of a transaction, not what would be done about it. */
 static const char *word_of(const struct recover_options *options,
@@ -89,35 +95,6 @@ int recover_graver(int a, int b)
 	return gravity(a) >= gravity(b) ? a : b;
 }
 
-/* "3m", "12h", "7d": the largest unit that leaves at least two of it. */
-static const char *format_age(int64_t seconds, char *text, size_t size)
-{
-	const int64_t minute = 60;
-	const int64_t hour = 60 * minute;
-	const int64_t day = 24 * hour;
-
-	if (seconds < 2 * minute)
-		snprintf(text, size, "%" PRId64 "s", seconds);
-	else if (seconds < 2 * hour)
-		snprintf(text, size, "%" PRId64 "m", seconds / minute);
-	else if (seconds < 2 * day)
-		snprintf(text, size, "%" PRId64 "h", seconds / hour);
-	else
-		snprintf(text, size, "%" PRId64 "d", seconds / day);
-	return text;
-}
-
-static const char *owner_name(uid_t owner, char *text, size_t size)
-{
-	const struct passwd *known = getpwuid(owner);
-
-	if (known != NULL)
-		snprintf(text, size, "%s", known->pw_name);
-	else
-		snprintf(text, size, "%ju", (uintmax_t)owner);
-	return text;
-}
-
 static void print_breach(const struct commit_finding *finding)
 {
 	cli_print("%s %s %s: breach of invariant %d, %s: %s", decision_names[finding->decision],
@@ -127,15 +104,14 @@ static void print_breach(const struct commit_finding *finding)
 
 static void print_line(const char *word, const struct commit_finding *finding)
 {
-	char age[32];
-	char owner[256];
+	char age[HUMAN_SIZE];
+	char owner[HUMAN_SIZE];
 	bool made_for = finding->target != NULL && finding->target[0] != '\0';
 	bool failed = finding->code != COMMIT_OK && finding->errnum != 0;
 
 	cli_print("%s %s %s: age %s, %" PRIu64 " bytes, owner %s%s%s: %s%s%s", word,
-	          kind_name(finding->kind), finding->path,
-	          format_age(finding->age, age, sizeof(age)), finding->size,
-	          owner_name(finding->owner, owner, sizeof(owner)), made_for ? ", for " : "",
+	          kind_name(finding->kind), finding->path, human_age(finding->age, age),
+	          finding->size, human_user(finding->owner, owner), made_for ? ", for " : "",
 	          made_for ? finding->target : "", finding->reason, failed ? "; not done: " : "",
 	          failed ? commit_errno_name(finding->errnum) : "");
 }
@@ -143,7 +119,7 @@ static void print_line(const char *word, const struct commit_finding *finding)
 static void print_object(const char *word, const struct commit_finding *finding)
 {
 	struct json_t *line = jsonl_new();
-	char owner[256];
+	char owner[HUMAN_SIZE];
 	bool failed = finding->code != COMMIT_OK && finding->errnum != 0;
 
 	const char *slash = strrchr(finding->path, '/');
@@ -158,7 +134,7 @@ static void print_object(const char *word, const struct commit_finding *finding)
 	jsonl_number(line, "age", (uint64_t)finding->age);
 	jsonl_number(line, "size", finding->size);
 	jsonl_number(line, "uid", finding->owner);
-	jsonl_text(line, "owner", owner_name(finding->owner, owner, sizeof(owner)));
+	jsonl_text(line, "owner", human_user(finding->owner, owner));
 	jsonl_text(line, "reason", finding->reason);
 	jsonl_bool(line, "done", finding->done != 0);
 	jsonl_number(line, "code", (uint64_t)-finding->code);
@@ -179,6 +155,9 @@ void recover_report_finding(const struct recover_options *options, struct recove
 	tally->conflicts += finding->decision == COMMIT_DECIDE_CONFLICT;
 	if (finding->decision == COMMIT_DECIDE_LIVE && !cli.verbose &&
 	    !(options->scan.flags & COMMIT_RECOVER_LIST))
+		return;
+	recover_spool_finding(options->spool, finding);
+	if (recover_page_is_output(options))
 		return;
 	if (options->json)
 		print_object(word_of(options, finding), finding);
@@ -270,5 +249,5 @@ static void print_metrics(FILE *stream, const void *context)
 int recover_write_metrics(const struct recover_options *options, const struct recover_tally *tally,
                           struct commit_error *err)
 {
-	return metrics_write(options->prom, print_metrics, tally, err);
+	return textfile_write(options->prom, print_metrics, tally, err);
 }

@@ -18,6 +18,9 @@ struct recover_tally {
 	int code;
 };
 
+/* What invariant 1 to 4 says. */
+const char *recover_invariant(int number);
+
 /* The graver of two codes: 11, 6, 3, 1, others, 0. */
 int recover_graver(int a, int b);
 

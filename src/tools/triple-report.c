@@ -5,7 +5,7 @@
 
 #include "cli.h"
 #include "jsonl.h"
-#include "metrics.h"
+#include "textfile.h"
 #include "recover-report.h"
 
 #include <inttypes.h>
@@ -193,7 +193,7 @@ static void print_metrics(FILE *stream, const void *context)
 int triple_write_metrics(const struct triple_options *options, const struct triple_tally *tally,
                          struct commit_error *err)
 {
-	return metrics_write(options->prom, print_metrics, tally, err);
+	return textfile_write(options->prom, print_metrics, tally, err);
 }
 
 /* --- progress --- */

@@ -4,40 +4,16 @@
 #include "txn-log.h"
 
 #include "cli.h"
+#include "human.h"
 #include "jsonl.h"
 #include "txn-finish.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 #include <stdio.h>
-#include <time.h>
 
 int txn_init(struct txn_session *session)
 {
 	return txn_session_make(session);
-}
-
-/* A name if there is one, else the number. */
-static const char *name_user(uid_t user, char text[64])
-{
-	const struct passwd *entry = getpwuid(user);
-
-	if (entry != NULL && entry->pw_name[0] != '\0')
-		snprintf(text, 64, "%s", entry->pw_name);
-	else
-		snprintf(text, 64, "%ju", (uintmax_t)user);
-	return text;
-}
-
-static const char *format_time(int64_t when, char text[32])
-{
-	time_t seconds = (time_t)when;
-	struct tm parts;
-
-	if (gmtime_r(&seconds, &parts) == NULL ||
-	    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
-		snprintf(text, 32, "-");
-	return text;
 }
 
 static void print_json(const struct commit_txn_info *info, const char *when, const char *user)
@@ -60,10 +36,10 @@ static void print_json(const struct commit_txn_info *info, const char *when, con
 static int print_line(void *context, const struct commit_txn_info *info)
 {
 	const struct txn_session *session = context;
-	char when[32], user[64], sequence[24] = "-";
+	char when[HUMAN_SIZE], user[HUMAN_SIZE], sequence[24] = "-";
 
-	format_time(info->time, when);
-	name_user(info->user, user);
+	human_time(info->time, when);
+	human_user(info->user, user);
 	if (session->options->json) {
 		print_json(info, when, user);
 		return 0;

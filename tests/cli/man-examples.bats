@@ -600,6 +600,16 @@ log_field()
 	[ "$status" -eq 0 ]
 }
 
+@test "commit-recover.8: page" {
+	echo old > "$ROOT/srv/hosts"
+	unfinished_edit "$ROOT/srv/hosts" old new
+	echo theirs > "$ROOT/srv/hosts"
+	example commit-recover.8 page
+	[ "$status" -eq 11 ]
+	grep -qF "commit-save --from=content.old $ROOT/srv/hosts" recovery.html
+	same "$ROOT/srv/hosts" 'theirs\n'
+}
+
 @test "commit-recover.8: conflicts" {
 	needs_json
 	echo old > "$ROOT/srv/hosts"

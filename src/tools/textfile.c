@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <config.h>
 
-#include "metrics.h"
+#include "textfile.h"
 
 #include "cli.h"
 #include "signals.h"
@@ -10,8 +10,8 @@
 
 #include <stdlib.h>
 
-int metrics_write(const char *path, void (*print)(FILE *stream, const void *context),
-                  const void *context, struct commit_error *err)
+int textfile_write(const char *path, void (*print)(FILE *stream, const void *context),
+                   const void *context, struct commit_error *err)
 {
 	struct commit_save_options save;
 	char *text = NULL;
