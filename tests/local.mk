@@ -121,6 +121,7 @@ cli_tests = \
 	tests/cli/commit-txn-usage.bats \
 	tests/cli/commit-txn-validate.bats \
 	tests/cli/man-examples.bats \
+	tests/cli/progress.bats \
 	tests/cli/recipes.bats \
 	tests/install/completions.bats \
 	tests/install/editors.bats \

@@ -137,6 +137,8 @@ struct commit_save_options {
 	                struct commit_error *err);
 	/* Called for what could not be kept or flushed without failing. */
 	void (*warn)(void *context, const struct commit_error *warning);
+	/* Called now and then by commit_save_splice: bytes of new content so far. */
+	void (*progress)(void *context, uint64_t bytes);
 	void *context;
 };
 

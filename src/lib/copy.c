@@ -23,6 +23,7 @@ struct copier {
 	int to;
 	off_t *out;
 	int cancel_fd;
+	const struct lc_copy_watch *watch;
 	enum way way;
 	unsigned char *buffer;
 };
@@ -72,6 +73,12 @@ ssize_t lc_copy_read(int fd, void *buffer, size_t length, off_t offset)
 	return (ssize_t)total;
 }
 
+static void tick(const struct copier *c)
+{
+	if (c->watch && c->watch->tick)
+		c->watch->tick(c->watch->context, (uint64_t)*c->out);
+}
+
 static int copy_stream(struct copier *c)
 {
 	ssize_t done;
@@ -98,6 +105,7 @@ static int copy_stream(struct copier *c)
 		rc = lc_copy_bytes(c->to, c->out, c->buffer, (size_t)done);
 		if (rc)
 			return rc;
+		tick(c);
 	}
 }
 
@@ -179,6 +187,7 @@ static int copy_data(struct copier *c, off_t end)
 			continue;
 		if (done <= 0)
 			return (int)done;
+		tick(c);
 	}
 	return 0;
 }
@@ -289,7 +298,8 @@ static int copier_init(struct copier *c, int from, int to, off_t *offset, int ca
 	return c->buffer ? 0 : -ENOMEM;
 }
 
-int lc_copy_all(int from, int to, off_t *offset, int cancel_fd)
+int lc_copy_watched(int from, int to, off_t *offset, int cancel_fd,
+                    const struct lc_copy_watch *watch)
 {
 	struct copier c;
 	struct stat st;
@@ -302,6 +312,7 @@ int lc_copy_all(int from, int to, off_t *offset, int cancel_fd)
 	rc = copier_init(&c, from, to, offset, cancel_fd);
 	if (rc)
 		return rc;
+	c.watch = watch;
 	c.in = S_ISREG(st.st_mode) ? lc_sys_lseek(from, 0, SEEK_CUR) : -1;
 	/* Files in /proc say that they are empty; reading tells. */
 	if (c.in >= 0 && st.st_size > c.in)
@@ -310,6 +321,11 @@ int lc_copy_all(int from, int to, off_t *offset, int cancel_fd)
 		rc = copy_stream(&c);
 	free(c.buffer);
 	return rc;
+}
+
+int lc_copy_all(int from, int to, off_t *offset, int cancel_fd)
+{
+	return lc_copy_watched(from, to, offset, cancel_fd, NULL);
 }
 
 int lc_copy_part(int from, off_t from_offset, off_t length, int to, off_t *offset, int cancel_fd)

@@ -27,6 +27,14 @@ int lc_copy_bytes(int to, off_t *offset, const void *buffer, size_t length);
  */
 int lc_copy_all(int from, int to, off_t *offset, int cancel_fd);
 
+/* The same, and tells of *offset now and then; watch and its tick may be NULL. */
+struct lc_copy_watch {
+	void (*tick)(void *context, uint64_t offset);
+	void *context;
+};
+int lc_copy_watched(int from, int to, off_t *offset, int cancel_fd,
+                    const struct lc_copy_watch *watch);
+
 /* Copies length bytes at from_offset of a regular file; -ENODATA if it is shorter. */
 int lc_copy_part(int from, off_t from_offset, off_t length, int to, off_t *offset, int cancel_fd);
 

@@ -332,12 +332,13 @@ int commit_save_write(struct commit_save *save, const void *buffer, size_t lengt
 int commit_save_splice(struct commit_save *save, int fd, uint64_t *copied, struct commit_error *err)
 {
 	struct commit_error why = COMMIT_ERROR_INIT;
+	const struct lc_copy_watch watch = {save->opt.progress, save->opt.context};
 	off_t before = sink(save)->end;
 	int rc = check_state(save, SAVE_OPEN, "copy", err);
 
 	if (rc)
 		return rc;
-	rc = lc_copy_all(fd, sink(save)->fd, &sink(save)->end, save->opt.cancel_fd);
+	rc = lc_copy_watched(fd, sink(save)->fd, &sink(save)->end, save->opt.cancel_fd, &watch);
 	if (rc)
 		return fail(save, lc_save_fail(save, rc, "copy", NULL, &why), &why, err);
 	if (copied)

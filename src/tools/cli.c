@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include "args.h"
+#include "progress.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -71,6 +72,7 @@ static void put_line(FILE *stream, const char *subject, const char *text)
 	char line[CLI_LINE_MAX];
 	size_t length = 0;
 
+	progress_clear();
 	if (stream == stderr) {
 		length = append_escaped(line, length, sizeof(line) - 1, cli.tool);
 		length = append_escaped(line, length, sizeof(line) - 1, ": ");

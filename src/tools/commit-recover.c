@@ -3,12 +3,15 @@
 #include <config.h>
 
 #include "cli.h"
+#include "progress.h"
 #include "recover-options.h"
 #include "recover-owner.h"
 #include "recover-page.h"
 #include "recover-report.h"
 #include "recover-spool.h"
 #include "signals.h"
+
+#include <inttypes.h>
 
 struct run {
 	const struct recover_options *options;
@@ -40,6 +43,16 @@ static void store(void *context, const char *root)
 	recover_spool_store(run->options->spool, root);
 }
 
+/* Of all paths: those before this one are in the tally. */
+static void tell_progress(void *context, uint64_t scanned)
+{
+	const struct run *run = context;
+
+	if (progress_is_due())
+		progress_show("%" PRIu64 " directory entries looked at",
+		              run->tally.scanned + scanned);
+}
+
 static void scan_path(struct run *run, const char *path)
 {
 	struct commit_recover_options scan = run->options->scan;
@@ -51,6 +64,7 @@ static void scan_path(struct run *run, const char *path)
 	scan.found = found;
 	scan.warn = warn;
 	scan.store = store;
+	scan.progress = tell_progress;
 	scan.context = run;
 	rc = commit_recover_scan(path, &scan, &totals, &err);
 	if (rc < 0) {
@@ -81,8 +95,10 @@ static int recover(struct run *run)
 {
 	const struct recover_options *options = run->options;
 
+	progress_begin();
 	for (int i = 0; i < options->path_count && run->tally.code != COMMIT_ECANCELED; i++)
 		scan_path(run, options->paths[i]);
+	progress_end();
 	recover_owner_run(&run->jobs, options, &run->tally);
 	recover_owner_release(&run->jobs);
 	if (options->scan.resolve != NULL && run->tally.code == COMMIT_OK &&

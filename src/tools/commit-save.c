@@ -4,7 +4,9 @@
 
 #include "args.h"
 #include "cli.h"
+#include "human.h"
 #include "jsonl.h"
+#include "progress.h"
 #include "save-options.h"
 #include "save-source.h"
 #include "save-validate.h"
@@ -34,10 +36,27 @@ static void warn(void *context, const struct commit_error *warning)
 	jsonl_append_error(run->json, "warnings", warning);
 }
 
+/* Of standard input and of a command nobody knows how much will come. */
+static void tell_progress(void *context, uint64_t bytes)
+{
+	const struct run *run = context;
+	uint64_t size = source_size(&run->source);
+	char done[HUMAN_SIZE], all[HUMAN_SIZE];
+
+	if (!progress_is_due())
+		return;
+	if (size >= bytes && size > 0)
+		progress_show("%s of %s copied", human_bytes(bytes, done), human_bytes(size, all));
+	else
+		progress_show("%s copied", human_bytes(bytes, done));
+}
+
 static int validate(void *context, const char *staged, const char *target, struct commit_error *err)
 {
 	const struct run *run = context;
 
+	/* it may write to the terminal */
+	progress_end();
 	return validate_run(run->options->validate, staged, target, err);
 }
 
@@ -84,6 +103,7 @@ static int prepare(struct run *run)
 
 	save.cancel_fd = signals_cancel_fd();
 	save.warn = warn;
+	save.progress = tell_progress;
 	save.validate = options->validate != NULL ? validate : NULL;
 	save.context = run;
 	rc = source_open(&run->source, &wish, &save.create_mode, &run->err);
@@ -97,8 +117,10 @@ static int prepare(struct run *run)
 		rc = validate_check(options->validate, commit_save_target(run->save), &run->err);
 	if (rc == COMMIT_OK)
 		rc = fill(run);
+	progress_wait("waiting for the disk");
 	if (rc == COMMIT_OK)
 		rc = commit_save_finish(run->save, &run->err);
+	progress_end();
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <config.h>
 
 #include "cli.h"
+#include "progress.h"
 #include "save-source.h"
 #include "signals.h"
 #include "triple-options.h"
@@ -25,7 +26,6 @@ struct run {
 static void warn(void *context, const struct commit_error *warning)
 {
 	(void)context;
-	triple_progress_end();
 	cli_warning(warning);
 }
 
@@ -135,9 +135,11 @@ static int read_copies(struct run *run)
 
 static int one_set(struct run *run)
 {
-	int rc = run->options->command == TRIPLE_WRITE ? write_copies(run) : read_copies(run);
+	int rc;
 
-	triple_progress_end();
+	progress_begin();
+	rc = run->options->command == TRIPLE_WRITE ? write_copies(run) : read_copies(run);
+	progress_end();
 	if (rc < 0)
 		cli_error(&run->err);
 	if (rc == COMMIT_ECANCELED)
@@ -161,10 +163,12 @@ static int many_sets(struct run *run)
 	bool many = options->recursive || options->list != NULL;
 	int status, rc;
 
+	progress_begin();
 	if (many)
 		scrub_all(options, &run->tally);
 	else
 		scrub_set(options, &run->tally, paths_of(run), 0);
+	progress_end();
 	if (options->prom != NULL && run->tally.code != COMMIT_ECANCELED) {
 		rc = triple_write_metrics(options, &run->tally, &run->err);
 		if (rc < 0)

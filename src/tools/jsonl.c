@@ -4,6 +4,7 @@
 #include "jsonl.h"
 
 #include "cli.h"
+#include "progress.h"
 
 #ifdef HAVE_JANSSON
 
@@ -149,6 +150,7 @@ void jsonl_print(json_t *line)
 {
 	if (line == NULL)
 		return;
+	progress_clear();
 	json_dumpf(line, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(line);

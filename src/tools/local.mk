@@ -21,6 +21,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/jsonl.c src/tools/jsonl.h \
 	src/tools/page-text.c src/tools/page-text.h \
 	src/tools/parse.c src/tools/parse.h \
+	src/tools/progress.c src/tools/progress.h \
 	src/tools/range-log.c src/tools/range-log.h \
 	src/tools/range-options.c src/tools/range-options.h \
 	src/tools/range-script.c src/tools/range-script.h \

@@ -5,6 +5,7 @@
 
 #include "child.h"
 #include "cli.h"
+#include "progress.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -109,6 +110,9 @@ static int fill_from_descriptor(struct source *source, const struct source_sink 
 	if (isatty(source->fd) && !cli.quiet)
 		cli_say(source->wish.file, "reading its new content from the terminal; "
 		                           "Ctrl-D at the start of a line ends it");
+	/* who types sees what he types */
+	if (!isatty(source->fd))
+		progress_begin();
 	if (source->opened && S_ISFIFO(source->st.st_mode))
 		rc = await_writer(source->fd, source->wish.from, err);
 	if (rc == COMMIT_OK && source->opened)
@@ -171,6 +175,11 @@ int source_fill(struct source *source, const struct source_sink *sink, uint64_t 
 	if (source_is_brief(source))
 		return fill_brief(source->fd, sink, copied, err);
 	return fill_from_descriptor(source, sink, copied, err);
+}
+
+uint64_t source_size(const struct source *source)
+{
+	return source->fd >= 0 && S_ISREG(source->st.st_mode) ? (uint64_t)source->st.st_size : 0;
 }
 
 void source_close(struct source *source)

@@ -60,6 +60,9 @@ int source_fill(struct source *source, const struct source_sink *sink, uint64_t 
                 struct commit_error *err);
 
 /* Keeps errno; may be called in any state after source_open. */
+/* Bytes that there are, as far as that is known beforehand; else 0. */
+uint64_t source_size(const struct source *source);
+
 void source_close(struct source *source);
 
 #endif

@@ -4,7 +4,9 @@
 #include "triple-report.h"
 
 #include "cli.h"
+#include "human.h"
 #include "jsonl.h"
+#include "progress.h"
 #include "textfile.h"
 #include "recover-report.h"
 
@@ -13,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 static const char *const state_names[TRIPLE_STATES] = {
         [COMMIT_COPY_GOOD] = "good",
@@ -196,31 +197,11 @@ int triple_write_metrics(const struct triple_options *options, const struct trip
 	return textfile_write(options->prom, print_metrics, tally, err);
 }
 
-/* --- progress --- */
-
-static time_t shown;
-
 void triple_progress(void *context, uint64_t bytes)
 {
-	static time_t begun;
-	time_t now;
+	char text[HUMAN_SIZE];
 
 	(void)context;
-	if (cli.quiet || !isatty(STDERR_FILENO))
-		return;
-	now = time(NULL);
-	if (begun == 0)
-		begun = now;
-	if (now - begun < 2 || now == shown)
-		return;
-	shown = now;
-	fprintf(stderr, "\r%" PRIu64 " MiB read", bytes >> 20);
-	fflush(stderr);
-}
-
-void triple_progress_end(void)
-{
-	if (shown != 0)
-		fputs("\r\033[K", stderr);
-	shown = 0;
+	if (progress_is_due())
+		progress_show("%s read", human_bytes(bytes, text));
 }

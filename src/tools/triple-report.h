@@ -42,8 +42,7 @@ void triple_report_run(const struct triple_options *options, const struct triple
 int triple_write_metrics(const struct triple_options *options, const struct triple_tally *tally,
                          struct commit_error *err);
 
-/* Bytes that were read, on standard error, where that is a terminal and it takes long. */
+/* Bytes that were read, for progress.h. */
 void triple_progress(void *context, uint64_t bytes);
-void triple_progress_end(void);
 
 #endif

@@ -32,7 +32,6 @@ struct scrub {
 static void warn(void *context, const struct commit_error *warning)
 {
 	(void)context;
-	triple_progress_end();
 	cli_warning(warning);
 }
 
@@ -56,7 +55,6 @@ int scrub_set(const struct triple_options *options, struct triple_tally *tally,
 	for (int i = 0; i < COMMIT_TRIPLE_COPIES; i++)
 		result.copies[i].state = COMMIT_COPY_UNKNOWN;
 	rc = commit_triple_check(paths, &triple, depths[options->command], &result, &err);
-	triple_progress_end();
 	if (rc < 0)
 		cli_error(&err);
 	if (rc == COMMIT_ECANCELED) {

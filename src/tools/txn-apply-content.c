@@ -78,6 +78,7 @@ static int put_sparse(struct apply *apply, const char *path)
 
 /* A thread that reads content into a pipe. */
 struct feeder {
+	struct apply *apply;
 	struct reader *reader;
 	int out;
 	uint64_t bytes;
@@ -115,7 +116,7 @@ static void *feed(void *context)
 		if (!write_all(feeder->out, chunk, (size_t)got))
 			break;
 		else
-			feeder->bytes += (uint64_t)got;
+			txn_apply_progress(feeder->apply, feeder->bytes += (uint64_t)got);
 	if (got < 0)
 		feeder->rc = (int)got;
 	close(feeder->out);
@@ -126,7 +127,7 @@ static void *feed(void *context)
 static int put_stream(struct apply *apply, const char *path, int64_t size)
 {
 	struct txn_session *session = apply->session;
-	struct feeder feeder = {.reader = apply->reader, .err = COMMIT_ERROR_INIT};
+	struct feeder feeder = {.apply = apply, .reader = apply->reader, .err = COMMIT_ERROR_INIT};
 	pthread_t thread;
 	int ends[2];
 	int rc;

@@ -17,6 +17,9 @@ struct apply {
 	bool same_owner;
 	/* attributes that only root may set have been left out */
 	bool left_out;
+	/* what was taken, for progress.h */
+	uint64_t entries;
+	uint64_t bytes;
 };
 
 /* COMMIT_EREFUSED, naming the entry. */
@@ -31,6 +34,9 @@ int txn_apply_path(struct apply *apply, const char *entry, const char *name, cha
                    size_t size, bool *excluded);
 
 bool txn_apply_excluded(const struct apply *apply, const char *path);
+
+/* Entries and bytes so far, and more bytes of the entry that is being taken. */
+void txn_apply_progress(const struct apply *apply, uint64_t more);
 
 /* What stands at path now, and where it can be read. */
 int txn_apply_look(struct apply *apply, const char *path, enum commit_kind *kind, char *real,

@@ -9,10 +9,13 @@
 
 #ifdef HAVE_LIBARCHIVE
 
+#include "human.h"
+#include "progress.h"
 #include "txn-apply-internal.h"
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <stdio.h>
@@ -27,6 +30,15 @@ int txn_apply_refuse(struct apply *apply, const char *entry, const char *why)
 {
 	return cli_fail(&apply->session->err, COMMIT_EREFUSED, 0, "apply", entry,
 	                "%s; nothing was changed", why);
+}
+
+void txn_apply_progress(const struct apply *apply, uint64_t more)
+{
+	char bytes[HUMAN_SIZE];
+
+	if (progress_is_due())
+		progress_show("%" PRIu64 " entries, %s", apply->entries,
+		              human_bytes(apply->bytes + more, bytes));
 }
 
 static int out_of_memory(struct apply *apply, const char *path)
@@ -387,6 +399,9 @@ static int take_all(struct apply *apply)
 			cli_say(entry.path, "this entry failed:");
 		if (rc != COMMIT_OK)
 			return rc;
+		apply->entries++;
+		apply->bytes += entry.size > 0 ? (uint64_t)entry.size : 0;
+		txn_apply_progress(apply, 0);
 	}
 	if (rc == COMMIT_OK && session->options->mirror && apply->names.count == 0)
 		rc = cli_fail(
@@ -424,10 +439,13 @@ int txn_apply(struct txn_session *session)
 		rc = open_reader(&apply);
 	if (rc == COMMIT_OK)
 		rc = txn_session_begin(session, NULL);
+	progress_begin();
 	if (rc == COMMIT_OK)
 		rc = take_all(&apply);
+	progress_wait("waiting for the disk");
 	if (rc == COMMIT_OK)
 		rc = txn_finish(session);
+	progress_end();
 	reader_close(apply.reader);
 	txn_names_release(&apply.names);
 	return rc;

@@ -3,6 +3,7 @@
 
 #include "txn-finish.h"
 
+#include "progress.h"
 #include "txn-changes.h"
 #include "txn-view.h"
 
@@ -18,6 +19,8 @@ int txn_finish(struct txn_session *session)
 	const struct txn_options *options = session->options;
 	int rc = commit_txn_prepare(session->txn, &session->err);
 
+	/* from here on others write to the terminal */
+	progress_end();
 	if (rc == COMMIT_OK && (options->validate != NULL || options->validate_at_root != NULL))
 		rc = txn_view_validate(session);
 	if (rc == COMMIT_OK && options->dry_run)
