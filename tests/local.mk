@@ -74,6 +74,7 @@ unit_quick = \
 	tests/unit/test-recover \
 	tests/unit/test-recover-edit \
 	tests/unit/test-rvm-audit \
+	tests/unit/test-rvm-queue \
 	tests/unit/test-rvm-replay \
 	tests/unit/test-rvm-threads \
 	tests/unit/test-rvm-vista \
@@ -219,6 +220,7 @@ tests_unit_test_range_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_range_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_rvm_walk_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_rvm_pitfalls_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
+tests_unit_test_rvm_queue_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_rvm_vista_death_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_triple_device_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT
 tests_unit_test_txn_content_CPPFLAGS = $(AM_CPPFLAGS) -DLC_FAULT

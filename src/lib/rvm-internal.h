@@ -172,8 +172,11 @@ void lc_rvm_batch_free(struct lc_rvm_batch *batch);
  */
 int lc_rvm_append(struct commit_rvm *rvm, const struct lc_rvm_batch *batch, int may_wait,
                   uint64_t *end);
-/* With the mutex held: takes the batch, or frees it and fails. */
-int lc_rvm_enqueue(struct commit_rvm *rvm, struct lc_rvm_batch *batch);
+/*
+ * With the mutex held: takes the batch, or frees it and fails. *end is what to force,
+ * because it was too much for the queue; 0: nothing was.
+ */
+int lc_rvm_enqueue(struct commit_rvm *rvm, struct lc_rvm_batch *batch, uint64_t *end);
 /* Everything that is queued, durable. */
 int lc_rvm_force_queue(struct commit_rvm *rvm);
 

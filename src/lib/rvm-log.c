@@ -255,19 +255,19 @@ int lc_rvm_append(struct commit_rvm *rvm, const struct lc_rvm_batch *batch, int 
 	return rc;
 }
 
-int lc_rvm_enqueue(struct commit_rvm *rvm, struct lc_rvm_batch *batch)
+int lc_rvm_enqueue(struct commit_rvm *rvm, struct lc_rvm_batch *batch, uint64_t *end)
 {
-	uint64_t end;
 	int rc = 0;
 
-	if (batch->bytes > rvm->opt.log_size / 4) {
+	*end = 0;
+	if (batch->bytes > rvm->opt.queue_bytes) {
 		/* More than a queue is for: in the log at once, behind what is queued. */
-		rc = lc_rvm_append(rvm, batch, 1, &end);
+		rc = lc_rvm_append(rvm, batch, 1, end);
 		lc_rvm_batch_free(batch);
 		return rc;
 	}
 	if (rvm->statistics.queued_bytes + batch->bytes > rvm->opt.queue_bytes)
-		rc = lc_rvm_append(rvm, NULL, 1, &end);
+		rc = lc_rvm_append(rvm, NULL, 1, end);
 	if (rc || batch->count == 0) {
 		lc_rvm_batch_free(batch);
 		return rc;

@@ -197,19 +197,22 @@ int commit_rvm_abort_xact(struct commit_rvm_xact *xact, struct commit_error *err
 	return 0;
 }
 
-static int end_no_flush(struct commit_rvm_xact *xact, struct lc_rvm_batch *batch)
+/* What the queue had no room for is durable when this returns: that is its bound. */
+static int end_no_flush(struct commit_rvm_xact *xact, struct lc_rvm_batch *batch, int *ended)
 {
 	struct commit_rvm *rvm = xact->rvm;
+	uint64_t end;
 	int rc;
 
 	pthread_mutex_lock(&rvm->mutex);
-	rc = lc_rvm_enqueue(rvm, batch);
-	if (!rc) {
-		rvm->statistics.no_flush_commits++;
+	rc = lc_rvm_enqueue(rvm, batch, &end);
+	*ended = !rc || lc_log_force(rvm->log, 0) == -EIO;
+	if (*ended) {
+		rvm->statistics.no_flush_commits += !rc;
 		release(xact);
 	}
 	pthread_mutex_unlock(&rvm->mutex);
-	return rc;
+	return rc ? rc : lc_log_force(rvm->log, end);
 }
 
 /* *ended: it is in the log, or may be. */
@@ -249,7 +252,7 @@ int commit_rvm_end_xact(struct commit_rvm_xact *xact, enum commit_rvm_end mode,
 	else if (mode == COMMIT_RVM_FLUSH)
 		rc = end_flush(xact, batch, &ended);
 	else
-		rc = end_no_flush(xact, batch);
+		rc = end_no_flush(xact, batch, &ended);
 	if (!rc)
 		return 0;
 	return lc_rvm_fail(rvm, ended ? COMMIT_EUNDECIDED : COMMIT_EFAILED, rc, "end", NULL,

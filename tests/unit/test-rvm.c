@@ -317,30 +317,6 @@ static void pitfall_75_flush_takes_the_queue_along_in_order(void **state)
 	finish_rvm(rvm);
 }
 
-/* The bound on time: nobody flushes, and it gets into the log all the same. */
-static void the_queue_is_bounded_in_time(void **state)
-{
-	struct commit_rvm_options opt;
-	struct commit_rvm_statistics seen;
-	struct commit_rvm *rvm;
-	struct commit_rvm_xact *x;
-	char *memory;
-
-	(void)state;
-	commit_rvm_options_init(&opt);
-	opt.queue_ms = 1;
-	rvm = begin_rvm(&opt);
-	memory = map_data(rvm, "data", PAGE);
-	x = begin_xact(rvm);
-	set_text(x, memory, "soon");
-	end(x, COMMIT_RVM_NO_FLUSH);
-	do {
-		usleep(1000);
-		commit_rvm_statistics(rvm, &seen);
-	} while (seen.queued_bytes > 0);
-	finish_rvm(rvm);
-}
-
 static void a_segment_that_is_gone(void **state)
 {
 	struct commit_rvm *rvm;
@@ -429,7 +405,6 @@ int main(void)
 	        EVERY(debit_credit_is_small_in_the_log),
 	        EVERY(a_flushed_commit_is_flushed),
 	        EVERY(pitfall_75_flush_takes_the_queue_along_in_order),
-	        EVERY(the_queue_is_bounded_in_time),
 	        EVERY(a_segment_that_is_gone),
 	        EVERY(a_clean_log_leaves_segments_alone),
 	        EVERY(damage_in_the_log),
