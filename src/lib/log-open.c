@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Recovery may find the disk nearly full: the segment that it begins is no larger. */
+#define EPOCH_SEGMENT ((uint32_t)256 * 1024)
+
 /* What reading the log back has found so far. */
 struct reading {
 	struct lc_log *log;
@@ -144,11 +147,14 @@ static int begin_epoch(struct reading *r)
 	struct lc_log *log = r->log;
 	struct lc_segment next;
 	uint64_t first = lc_log_align(r->end, LC_LOG_BLOCK);
+	uint32_t size = log->options.segment_size;
 	int rc;
 
 	if (first > LC_LOG_FIRST_MAX)
 		return -EFBIG;
-	rc = lc_segment_make(log->dirfd, log->current.number + 1, log->options.segment_size, &next);
+	if (size > EPOCH_SEGMENT)
+		size = EPOCH_SEGMENT;
+	rc = lc_segment_make(log->dirfd, log->current.number + 1, size, &next);
 	if (rc)
 		return rc;
 	rc = lc_segment_begin(&next, first, r->last, log->current.epoch + 1);

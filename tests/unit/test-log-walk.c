@@ -282,6 +282,27 @@ static void every_call_of_recovery_fails(void **state)
 	walk_the_ruin("EIO");
 }
 
+/* Where a disk is nearly full a segment of many megabytes would be too much. */
+static void recovery_needs_little_room(void **state)
+{
+	struct lc_log_options options = small_log();
+	struct lc_log *log;
+	int dirfd;
+
+	(void)state;
+	make_ruin();
+	options.segment_size = 4 * 1024 * 1024;
+	dirfd = open_file(".", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(lc_log_open(dirfd, &options, &log, NULL), 0);
+	assert_true(log->current.number > 1);
+	assert_in_range(log->current.size, LC_LOG_BLOCK, 256 * 1024);
+	/* and goes on with the size that was asked for */
+	assert_int_equal(lc_log_reserve(log, 300 * 1024), 0);
+	assert_int_equal(log->current.size, options.segment_size);
+	lc_log_close(log);
+	close(dirfd);
+}
+
 /* Killed, then killed while recovering from that. */
 static void killed_twice(void **state)
 {
@@ -316,6 +337,7 @@ int main(void)
 	        ON_TMPFS(killed_at_every_call_of_recovery),
 	        ON_TMPFS(every_call_of_recovery_fails),
 	        ON_TMPFS(killed_twice),
+	        ON_TMPFS(recovery_needs_little_room),
 	};
 
 	return cmocka_run_group_tests(tests, begin_shared, NULL);
