@@ -405,6 +405,7 @@ EXTRA_DIST += \
 	tests/install/complete.zsh \
 	tests/storm/editors.sh \
 	tests/install/example.c \
+	tests/install/enter-root.sh \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
 	tests/man/extract.sh \

@@ -15,7 +15,7 @@ package_missing() {
 			return
 		}
 	done
-	[ "$(id -u)" -eq 0 ] || printf 'debootstrap and chroot need root'
+	[ "$(id -u)" -eq 0 ] || printf 'debootstrap and mounts need root'
 }
 
 package_build() { # DIR
@@ -53,8 +53,7 @@ package_make_root() {
 }
 
 in_root() { # COMMAND...
-	chroot "$package_dir/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-		DEBIAN_FRONTEND=noninteractive "$@"
+	sh "$source_dir/tests/install/enter-root.sh" "$package_dir/root" -- "$@"
 }
 
 package_install() {
@@ -70,21 +69,12 @@ package_use() {
 	done
 }
 
-# shellcheck disable=SC2016 # the inner shell's
 # The tools' tests, in the root, with the tools that were installed there
 package_bats() {
-	mkdir -p "$package_dir/root$source_dir" "$package_dir/root$run_dir/check" &&
-		unshare -m sh -c '
-			root=$1 source=$2 build=$3
-			mount --bind "$source" "$root$source" && mount -o remount,bind,ro "$root$source" &&
-				mount --bind "$build" "$root$build" && mount -t proc proc "$root/proc" &&
-				mount --rbind /dev "$root/dev" || exit 1
-			exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
-				LC_TOOLS_FIRST=/usr/bin:/usr/sbin \
-				make -C "$build" -j"$4" check-TESTS check_PROGRAMS= check_LTLIBRARIES= \
-					TESTS="$5"' \
-			sh "$package_dir/root" "$source_dir" "$run_dir/check" "$test_jobs" \
-			"$(cd "$source_dir" && echo tests/cli/*.bats)"
+	sh "$source_dir/tests/install/enter-root.sh" "$package_dir/root" "ro:$source_dir" "rw:$run_dir/check" -- \
+		env LC_TOOLS_FIRST=/usr/bin:/usr/sbin \
+		make -C "$run_dir/check" -j"$test_jobs" check-TESTS check_PROGRAMS= check_LTLIBRARIES= \
+		TESTS="$(cd "$source_dir" && echo tests/cli/*.bats)"
 }
 
 # A newer version over it, with what the owner has written kept
