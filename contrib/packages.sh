@@ -31,7 +31,7 @@ packages_list() {
 		;;
 	apt-get-test)
 		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs emacs-nox fish fuse2fs \
-			fuse3 g++ gcovr git gnuplot-nox jq libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev \
+			fuse3 g++ gcovr git gnuplot-nox jq kakoune libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev \
 			liblmdb-dev libpmemobj-dev libsqlite3-dev linux-libc-dev mandoc moreutils mount musl-tools \
 			neovim par2 pkg-config procps python3 quota shellcheck spin strace systemd tmux util-linux \
 			valgrind vim xfsprogs xxhash xz-utils zip zsh

@@ -125,8 +125,10 @@ cli_tests = \
 	tests/cli/recipes.bats \
 	tests/install/completions.bats \
 	tests/install/editors.bats \
+	tests/install/hooks.bats \
 	tests/install/install.bats \
-	tests/install/recovery.bats
+	tests/install/recovery.bats \
+	tests/install/static.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \

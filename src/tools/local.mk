@@ -70,8 +70,9 @@ endif
 EXTRA_DIST += $(archive_sources)
 
 # A script starts them by the thousand: the library is linked in, because every
-# shared object costs a start some fifty microseconds.
-tools_ldflags = $(AM_LDFLAGS) -static
+# shared object costs a start some fifty microseconds. With --enable-static-tools
+# libc is linked in, too.
+tools_ldflags = $(AM_LDFLAGS) $(LC_TOOLS_STATIC)
 tools_ldadd = src/tools/libtools.la src/lib/libcommit.la $(JANSSON_LIBS)
 
 src_tools_commit_save_SOURCES = src/tools/commit-save.c
