@@ -8,6 +8,7 @@ recovery_made = \
 	contrib/recovery/commit-recover.cron
 
 EXTRA_DIST += \
+	contrib/apk/APKBUILD \
 	contrib/completions/_commit \
 	contrib/completions/commit.bash \
 	contrib/completions/commit.fish \
@@ -39,7 +40,9 @@ EXTRA_DIST += \
 	contrib/recovery/commit-recover.service.in \
 	contrib/recovery/commit-recover.timer \
 	contrib/recovery/commit-recover.tmpfiles \
-	contrib/recovery/recover.conf
+	contrib/recovery/recover.conf \
+	contrib/rpm/libcommit.spec \
+	contrib/rpm/rpmlint.toml
 
 CLEANFILES += $(recovery_made)
 

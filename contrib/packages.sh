@@ -42,6 +42,9 @@ packages_list() {
 	*-page)
 		echo chromium jq python3
 		;;
+	apt-get-rpm)
+		echo file rpm rpmlint
+		;;
 	dnf-build)
 		echo autoconf automake gcc jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \
 			xxhash-devel

@@ -404,6 +404,7 @@ EXTRA_DIST += \
 	tests/cli/store-helper.bash \
 	tests/cli/triple-helper.bash \
 	tests/cli/txn-helper.bash \
+	tests/install/apk-build.sh \
 	tests/install/complete.zsh \
 	tests/storm/editors.sh \
 	tests/install/example.c \
@@ -430,6 +431,8 @@ EXTRA_DIST += \
 	tests/run.d/musl.sh \
 	tests/run.d/package.sh \
 	tests/run.d/page.sh \
+	tests/run.d/rpm.sh \
+	tests/run.d/apk.sh \
 	tests/run.d/valgrind.sh \
 	tests/tap/bats.sh \
 	tests/tap/cmocka.sh \

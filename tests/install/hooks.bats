@@ -66,13 +66,13 @@ push() {
 	push first
 	taken=$(git -C ../repository.git rev-parse main)
 	echo bad >index
-	echo more >more
+	echo two >page
 	run ! push second
 	cat said
 	grep -q 'would not take it' said
 	[ "$(git -C ../repository.git rev-parse main)" = "$taken" ]
 	[ "$(cat ../srv/index)" = good ]
-	[ ! -e ../srv/more ]
+	[ ! -e ../srv/page ]
 }
 
 @test "where it cannot be put into place, the push says so" {
