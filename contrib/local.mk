@@ -26,6 +26,7 @@ EXTRA_DIST += \
 	contrib/debian/tests/library \
 	contrib/debian/tests/recover \
 	contrib/debian/tests/save \
+	contrib/debian/tests/translation \
 	contrib/editors/commit-editor \
 	contrib/editors/commit-save-mode.el \
 	contrib/editors/kakoune/commit.kak \
@@ -71,8 +72,8 @@ fish_completions = $(datadir)/fish/vendor_completions.d
 zsh_completions = $(datadir)/zsh/site-functions
 
 if WITH_TOOLS
-install-data-hook: install-completions
-uninstall-hook: uninstall-completions
+install-data-hook: install-completions $(po_install)
+uninstall-hook: uninstall-completions $(po_uninstall)
 endif
 
 install-completions:

@@ -26,7 +26,7 @@ packages_manager() {
 packages_list() {
 	case $1-$2 in
 	apt-get-build)
-		echo autoconf automake gcc libacl1-dev libarchive-dev libattr1-dev libc6-dev libjansson-dev \
+		echo autoconf automake gcc gettext libacl1-dev libarchive-dev libattr1-dev libc6-dev libjansson-dev \
 			libtool libxxhash-dev make
 		;;
 	apt-get-test)
@@ -46,7 +46,7 @@ packages_list() {
 		echo file rpm rpmlint
 		;;
 	dnf-build)
-		echo autoconf automake gcc jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \
+		echo autoconf automake gcc gettext jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \
 			xxhash-devel
 		;;
 	dnf-test)
@@ -56,7 +56,7 @@ packages_list() {
 			valgrind xfsprogs xz zip
 		;;
 	apk-build)
-		echo acl-dev attr-dev autoconf automake build-base jansson-dev libarchive-dev libtool \
+		echo acl-dev attr-dev autoconf automake build-base gettext-dev jansson-dev libarchive-dev libtool \
 			linux-headers xxhash-dev
 		;;
 	apk-test)
@@ -66,7 +66,7 @@ packages_list() {
 			valgrind xfsprogs xz zip
 		;;
 	pacman-build)
-		echo acl attr autoconf automake gcc jansson libarchive libtool make xxhash
+		echo acl attr autoconf automake gcc gettext jansson libarchive libtool make xxhash
 		;;
 	pacman-test)
 		echo bash-bats btrfs-progs clang cmocka cpio cppcheck e2fsprogs gcovr git jq libcap mandoc \

@@ -128,7 +128,8 @@ cli_tests = \
 	tests/install/hooks.bats \
 	tests/install/install.bats \
 	tests/install/recovery.bats \
-	tests/install/static.bats
+	tests/install/static.bats \
+	tests/install/translations.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
@@ -310,7 +311,7 @@ fault-full: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
 	$(AM_TESTS_ENVIRONMENT) tests/fault/txn-walk --full $(LC_WALK)
 
-tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
+tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS) $(INTL_LIBS)
 
 tests_fault_commit_save_SOURCES = src/tools/commit-save.c
 tests_fault_commit_save_CPPFLAGS = $(tools_cppflags)

@@ -40,6 +40,7 @@ move_default() { # SUFFIX
 	case $1 in
 	static) amove 'usr/lib/*.a' ;;
 	dev) amove usr/include usr/lib/pkgconfig 'usr/lib/*.so' ;;
+	lang) amove usr/share/locale ;;
 	doc) amove usr/share/man ;;
 	*-completion) amove "usr/share/${1%-completion}*" ;;
 	esac

@@ -24,6 +24,7 @@ apk_files() {
 		libcommit-static: usr/lib/libcommit.a
 		libcommit-dev: usr/lib/libcommit.so
 		libcommit-dev: usr/lib/pkgconfig/libcommit.pc
+		libcommit-lang: usr/share/locale/de/LC_MESSAGES/libcommit.mo
 		libcommit-emacs: usr/share/emacs/site-lisp/commit-save-mode.el
 		libcommit-kakoune: usr/share/kak/autoload/commit.kak
 		libcommit-tools: usr/share/libcommit/git-hooks/deploy
