@@ -5,12 +5,6 @@
 # each file is in the package that is meant for it. abuild itself is Alpine's: its
 # part, which is to call these functions in order, is tests/install/apk-build.sh.
 
-apk_step() { # NAME COMMAND...
-	step_name=$1
-	shift
-	logged apk "$step_name" "$apk_dir/$(printf '%s' "$step_name" | tr ' ' -).out" "$@" && pass apk "$step_name"
-}
-
 # Variables are read, and some are set, by abuild.
 apk_shellcheck() {
 	shellcheck --shell=dash --exclude=SC2034,SC2154 "$1"
@@ -42,20 +36,20 @@ stage_apk() {
 	apk_dir=$run_dir/apk
 	apkbuild=$source_dir/contrib/apk/APKBUILD
 	rm -rf "$apk_dir" && mkdir -p "$apk_dir"
-	apk_step 'a shell reads it' sh -n "$apkbuild"
+	step apk "$apk_dir" 'a shell reads it' sh -n "$apkbuild"
 	if command -v shellcheck >/dev/null; then
-		apk_step 'shellcheck says nothing' apk_shellcheck "$apkbuild"
+		step apk "$apk_dir" 'shellcheck says nothing' apk_shellcheck "$apkbuild"
 	else
 		skip apk 'shellcheck says nothing' 'shellcheck is not installed'
 	fi
 	if command -v apkbuild-lint >/dev/null; then
-		apk_step 'apkbuild-lint says nothing' apkbuild-lint "$apkbuild"
+		step apk "$apk_dir" 'apkbuild-lint says nothing' apkbuild-lint "$apkbuild"
 	else
 		skip apk 'apkbuild-lint says nothing' 'atools are not installed; they are packages of Alpine and Arch only'
 	fi
 	plain_build apk || return
 	(cd "$run_dir/check" && logged apk 'make dist' dist.out make dist) || return
-	apk_step 'built' sh "$source_dir/tests/install/apk-build.sh" "$apkbuild" \
+	step apk "$apk_dir" 'built' sh "$source_dir/tests/install/apk-build.sh" "$apkbuild" \
 		"$run_dir"/check/libcommit-*.tar.xz "$apk_dir" || return
-	apk_step 'each file in its package' apk_files
+	step apk "$apk_dir" 'each file in its package' apk_files
 }

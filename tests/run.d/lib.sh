@@ -66,6 +66,25 @@ logged() {
 	return 1
 }
 
+# step STAGE DIR NAME COMMAND...: the same, and it counts; its output in DIR/COMMAND.out
+step() {
+	step_stage=$1
+	step_dir=$2
+	step_name=$3
+	shift 3
+	logged "$step_stage" "$step_name" "$step_dir/${1##*/}.out" "$@" && pass "$step_stage" "$step_name"
+}
+
+# missing_program PROGRAM...: says which is not installed, if one is not
+missing_program() {
+	for program in "$@"; do
+		command -v "$program" >/dev/null || {
+			printf '%s is not installed' "$program"
+			return
+		}
+	done
+}
+
 # build STAGE DIR CONFIGURE-OPTION...: a fresh build of tools and tests
 build() {
 	build_stage=$1

@@ -9,13 +9,10 @@ package_tools='dpkg-buildpackage lintian debootstrap'
 package_root_needs=acl,attr,bats,bsdextrautils,ca-certificates,cpio,gcc,git,jq,libarchive-tools,libc6-dev,libcap2-bin,make,moreutils,pkg-config,procps,strace,zip
 
 package_missing() {
-	for program in $package_tools; do
-		command -v "$program" >/dev/null || {
-			printf '%s is not installed' "$program"
-			return
-		}
-	done
-	[ "$(id -u)" -eq 0 ] || printf 'debootstrap and mounts need root'
+	# shellcheck disable=SC2086 # words
+	reason=$(missing_program $package_tools)
+	[ -n "$reason" ] || [ "$(id -u)" -eq 0 ] || reason='debootstrap and mounts need root'
+	printf '%s' "$reason"
 }
 
 package_build() { # DIR
@@ -103,13 +100,6 @@ package_purge() {
 	}
 }
 
-# package_step NAME FUNCTION [ARGUMENT]...
-package_step() {
-	step_name=$1
-	shift
-	logged package "$step_name" "$package_dir/$1.out" "$@" && pass package "$step_name"
-}
-
 stage_package() {
 	[ -n "${LC_NO_INSTALL:-}" ] || packages_need package
 	reason=$(package_missing)
@@ -121,15 +111,15 @@ stage_package() {
 	rm -rf "$package_dir" && mkdir -p "$package_dir"
 	plain_build package || return
 	(cd "$run_dir/check" && logged package 'make dist' dist.out make dist) || return
-	package_step 'built' package_build "$package_dir/one" || return
-	package_step 'built again, elsewhere' package_build "$package_dir/two/deeper" &&
+	step package "$package_dir" 'built' package_build "$package_dir/one" || return
+	step package "$package_dir" 'built again, elsewhere' package_build "$package_dir/two/deeper" &&
 		mv "$package_dir"/two/deeper/*.deb "$package_dir/two" &&
-		package_step 'two builds are the same bytes' package_same_bytes
-	package_step 'lintian, pedantic, says nothing' package_lintian
-	package_step 'a root made by debootstrap' package_make_root || return
-	package_step 'installed' package_install || return
-	package_step 'used' package_use
-	package_step 'the tools'"'"' tests, against what was installed' package_bats
-	package_step 'upgraded, configuration kept' package_upgrade
-	package_step 'purged, nothing left' package_purge
+		step package "$package_dir" 'two builds are the same bytes' package_same_bytes
+	step package "$package_dir" 'lintian, pedantic, says nothing' package_lintian
+	step package "$package_dir" 'a root made by debootstrap' package_make_root || return
+	step package "$package_dir" 'installed' package_install || return
+	step package "$package_dir" 'used' package_use
+	step package "$package_dir" 'the tools'"'"' tests, against what was installed' package_bats
+	step package "$package_dir" 'upgraded, configuration kept' package_upgrade
+	step package "$package_dir" 'purged, nothing left' package_purge
 }

@@ -4,15 +4,6 @@
 # nothing to say; installed, used and removed below a directory. rpm works on any
 # system, what the packages ask for does not have names here: --nodeps.
 
-rpm_missing() {
-	for program in rpmbuild rpmlint strip; do
-		command -v "$program" >/dev/null || {
-			printf '%s is not installed' "$program"
-			return
-		}
-	done
-}
-
 # What a distribution's macros would set. Files for debuggers come from a macro of
 # theirs, too; here there is nothing for them, nor the path of the build.
 rpm_build() { # TOPDIR
@@ -71,15 +62,9 @@ rpm_remove() {
 	}
 }
 
-rpm_step() { # NAME FUNCTION [ARGUMENT]...
-	step_name=$1
-	shift
-	logged rpm "$step_name" "$rpm_dir/$1.out" "$@" && pass rpm "$step_name"
-}
-
 stage_rpm() {
 	[ -n "${LC_NO_INSTALL:-}" ] || packages_need rpm
-	reason=$(rpm_missing)
+	reason=$(missing_program rpmbuild rpmlint)
 	if [ -n "$reason" ]; then
 		skip rpm 'RPM packages' "$reason"
 		return
@@ -88,15 +73,15 @@ stage_rpm() {
 	rm -rf "$rpm_dir" && mkdir -p "$rpm_dir"
 	plain_build rpm || return
 	(cd "$run_dir/check" && logged rpm 'make dist' dist.out make dist) || return
-	rpm_step 'built' rpm_build "$rpm_dir/one" || return
-	rpm_step 'built again, elsewhere' rpm_build "$rpm_dir/two/deeper" &&
-		rpm_step 'two builds are the same bytes' rpm_same_bytes
-	rpm_step 'rpmlint says nothing' rpm_lint
+	step rpm "$rpm_dir" 'built' rpm_build "$rpm_dir/one" || return
+	step rpm "$rpm_dir" 'built again, elsewhere' rpm_build "$rpm_dir/two/deeper" &&
+		step rpm "$rpm_dir" 'two builds are the same bytes' rpm_same_bytes
+	step rpm "$rpm_dir" 'rpmlint says nothing' rpm_lint
 	if [ "$(id -u)" -ne 0 ]; then
 		skip rpm 'installed, used, removed' 'rpm --root needs root'
 		return
 	fi
-	rpm_step 'installed' rpm_install || return
-	rpm_step 'used' rpm_use
-	rpm_step 'removed, configuration kept' rpm_remove
+	step rpm "$rpm_dir" 'installed' rpm_install || return
+	step rpm "$rpm_dir" 'used' rpm_use
+	step rpm "$rpm_dir" 'removed, configuration kept' rpm_remove
 }
