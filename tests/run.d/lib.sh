@@ -112,17 +112,22 @@ check() {
 	find "$check_dir/tests" -name '*.trs' -exec rm -f {} +
 	(cd "$check_dir" && make -j"$test_jobs" check "$@") >"$check_dir/check.out" 2>&1 </dev/null
 	check_status=$?
-	find "$check_dir/tests" -name '*.trs' | sort >"$check_dir/check.list"
-	while read -r trs; do
-		test_name=${trs#"$check_dir/"}
-		collect "$check_stage" "${test_name%.trs}" "$trs" "${trs%.trs}.log"
-	done <"$check_dir/check.list"
+	collect_all "$check_stage" "$check_dir"
 	if [ ! -s "$check_dir/check.list" ]; then
 		tail -n 30 "$check_dir/check.out"
 		fail "$check_stage" 'make check' "no test ran, see $check_dir/check.out"
 	elif [ "$check_status" -ne 0 ] && [ "$(count "$check_stage" FAIL)" -eq 0 ]; then
 		fail "$check_stage" 'make check' "status $check_status, see $check_dir/check.out"
 	fi
+}
+
+# collect_all STAGE DIR: what the tests that ran there said; DIR/check.list names them
+collect_all() {
+	find "$2/tests" -name '*.trs' | sort >"$2/check.list"
+	while read -r trs; do
+		test_name=${trs#"$2/"}
+		collect "$1" "${test_name%.trs}" "$trs" "${trs%.trs}.log"
+	done <"$2/check.list"
 }
 
 # collect STAGE TEST TRS LOG: what automake's driver said of one test file. The

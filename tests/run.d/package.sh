@@ -68,10 +68,14 @@ package_use() {
 
 # The tools' tests, in the root, with the tools that were installed there
 package_bats() {
+	find "$run_dir/check/tests" -name '*.trs' -exec rm -f {} +
 	sh "$source_dir/tests/install/enter-root.sh" "$package_dir/root" "ro:$source_dir" "rw:$run_dir/check" -- \
 		env LC_TOOLS_FIRST=/usr/bin:/usr/sbin \
 		make -C "$run_dir/check" -j"$test_jobs" check-TESTS check_PROGRAMS= check_LTLIBRARIES= \
 		TESTS="$(cd "$source_dir" && echo tests/cli/*.bats)"
+	bats_status=$?
+	collect_all package "$run_dir/check"
+	[ -s "$run_dir/check/check.list" ] && return $bats_status
 }
 
 # A newer version over it, with what the owner has written kept
