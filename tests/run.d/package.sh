@@ -6,7 +6,7 @@
 
 package_tools='dpkg-buildpackage lintian debootstrap'
 # What the tests of the tools need in the root
-package_root_needs=acl,attr,bats,bsdextrautils,ca-certificates,cpio,gcc,git,jq,libarchive-tools,libc6-dev,libcap2-bin,make,moreutils,pkg-config,procps,strace,zip
+package_root_needs=acl,attr,bats,bsdextrautils,ca-certificates,cpio,gcc,git,jq,libarchive-tools,libc6-dev,libcap2-bin,make,moreutils,pkg-config,procps,python3,strace,zip
 
 package_missing() {
 	# shellcheck disable=SC2086 # words
