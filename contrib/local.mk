@@ -8,6 +8,7 @@ recovery_made = \
 	contrib/recovery/commit-recover.cron
 
 EXTRA_DIST += \
+	contrib/apk/APKBUILD \
 	contrib/completions/_commit \
 	contrib/completions/commit.bash \
 	contrib/completions/commit.fish \
@@ -25,9 +26,12 @@ EXTRA_DIST += \
 	contrib/debian/tests/library \
 	contrib/debian/tests/recover \
 	contrib/debian/tests/save \
+	contrib/debian/tests/translation \
 	contrib/editors/commit-editor \
 	contrib/editors/commit-save-mode.el \
+	contrib/editors/kakoune/commit.kak \
 	contrib/editors/vim/plugin/commit.vim \
+	contrib/git-hooks/deploy \
 	contrib/musl-build.sh \
 	contrib/packages.sh \
 	contrib/quickstart.sh \
@@ -37,7 +41,9 @@ EXTRA_DIST += \
 	contrib/recovery/commit-recover.service.in \
 	contrib/recovery/commit-recover.timer \
 	contrib/recovery/commit-recover.tmpfiles \
-	contrib/recovery/recover.conf
+	contrib/recovery/recover.conf \
+	contrib/rpm/libcommit.spec \
+	contrib/rpm/rpmlint.toml
 
 CLEANFILES += $(recovery_made)
 
@@ -48,10 +54,15 @@ $(recovery_made): contrib/recovery/%: contrib/recovery/%.in Makefile
 
 vimdir = $(datadir)/vim/vimfiles/plugin
 lispdir = $(datadir)/emacs/site-lisp
+kakdir = $(datadir)/kak/autoload
+# where repositories find them by symbolic links
+githooksdir = $(pkgdatadir)/git-hooks
 if WITH_TOOLS
 dist_bin_SCRIPTS = contrib/editors/commit-editor
 dist_vim_DATA = contrib/editors/vim/plugin/commit.vim
 dist_lisp_DATA = contrib/editors/commit-save-mode.el
+dist_kak_DATA = contrib/editors/kakoune/commit.kak
+dist_githooks_SCRIPTS = contrib/git-hooks/deploy
 endif
 
 # The shells look for a file of the command's name.
@@ -61,18 +72,22 @@ fish_completions = $(datadir)/fish/vendor_completions.d
 zsh_completions = $(datadir)/zsh/site-functions
 
 if WITH_TOOLS
-install-data-hook: install-completions
-uninstall-hook: uninstall-completions
+install-data-hook: install-completions $(po_install)
+uninstall-hook: uninstall-completions $(po_uninstall)
 endif
 
 install-completions:
 	$(MKDIR_P) $(DESTDIR)$(bash_completions) $(DESTDIR)$(fish_completions) \
 		$(DESTDIR)$(zsh_completions)
+	$(INSTALL_DATA) $(srcdir)/contrib/completions/commit.bash \
+		$(DESTDIR)$(bash_completions)/commit-save
+	$(INSTALL_DATA) $(srcdir)/contrib/completions/commit.fish \
+		$(DESTDIR)$(fish_completions)/commit-save.fish
 	for tool in $(completed); do \
-		$(INSTALL_DATA) $(srcdir)/contrib/completions/commit.bash \
-			$(DESTDIR)$(bash_completions)/$$tool && \
-		$(INSTALL_DATA) $(srcdir)/contrib/completions/commit.fish \
-			$(DESTDIR)$(fish_completions)/$$tool.fish || exit 1; \
+		test $$tool = commit-save || { \
+			ln -sfn commit-save $(DESTDIR)$(bash_completions)/$$tool && \
+			ln -sfn commit-save.fish $(DESTDIR)$(fish_completions)/$$tool.fish; \
+		} || exit 1; \
 	done
 	$(INSTALL_DATA) $(srcdir)/contrib/completions/_commit $(DESTDIR)$(zsh_completions)/_commit
 

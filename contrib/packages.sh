@@ -26,12 +26,12 @@ packages_manager() {
 packages_list() {
 	case $1-$2 in
 	apt-get-build)
-		echo autoconf automake gcc libacl1-dev libarchive-dev libattr1-dev libc6-dev libjansson-dev \
+		echo autoconf automake gcc gettext libacl1-dev libarchive-dev libattr1-dev libc6-dev libjansson-dev \
 			libtool libxxhash-dev make
 		;;
 	apt-get-test)
 		echo acl attr bats bindfs btrfs-progs clang clang-tidy cpio cppcheck e2fsprogs emacs-nox fish fuse2fs \
-			fuse3 g++ gcovr git gnuplot-nox jq libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev \
+			fuse3 g++ gcovr git gnuplot-nox jq kakoune libarchive-tools libcap2-bin libcmocka-dev libfuse3-dev \
 			liblmdb-dev libpmemobj-dev libsqlite3-dev linux-libc-dev mandoc moreutils mount musl-tools \
 			neovim par2 pkg-config procps python3 quota shellcheck spin strace systemd tmux util-linux \
 			valgrind vim xfsprogs xxhash xz-utils zip zsh
@@ -42,8 +42,11 @@ packages_list() {
 	*-page)
 		echo chromium jq python3
 		;;
+	apt-get-rpm)
+		echo file rpm rpmlint
+		;;
 	dnf-build)
-		echo autoconf automake gcc jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \
+		echo autoconf automake gcc gettext jansson-devel libacl-devel libarchive-devel libattr-devel libtool make \
 			xxhash-devel
 		;;
 	dnf-test)
@@ -53,7 +56,7 @@ packages_list() {
 			valgrind xfsprogs xz zip
 		;;
 	apk-build)
-		echo acl-dev attr-dev autoconf automake build-base jansson-dev libarchive-dev libtool \
+		echo acl-dev attr-dev autoconf automake build-base gettext-dev jansson-dev libarchive-dev libtool \
 			linux-headers xxhash-dev
 		;;
 	apk-test)
@@ -63,7 +66,7 @@ packages_list() {
 			valgrind xfsprogs xz zip
 		;;
 	pacman-build)
-		echo acl attr autoconf automake gcc jansson libarchive libtool make xxhash
+		echo acl attr autoconf automake gcc gettext jansson libarchive libtool make xxhash
 		;;
 	pacman-test)
 		echo bash-bats btrfs-progs clang cmocka cpio cppcheck e2fsprogs gcovr git jq libcap mandoc \

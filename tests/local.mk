@@ -126,8 +126,11 @@ cli_tests = \
 	tests/cli/recipes.bats \
 	tests/install/completions.bats \
 	tests/install/editors.bats \
+	tests/install/hooks.bats \
 	tests/install/install.bats \
-	tests/install/recovery.bats
+	tests/install/recovery.bats \
+	tests/install/static.bats \
+	tests/install/translations.bats
 
 # Against the tools with the fault seam, in tests/fault
 fault_tests = \
@@ -310,7 +313,7 @@ fault-full: $(check_PROGRAMS)
 	$(AM_TESTS_ENVIRONMENT) tests/fault/walk --full $(LC_WALK)
 	$(AM_TESTS_ENVIRONMENT) tests/fault/txn-walk --full $(LC_WALK)
 
-tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS)
+tests_fault_ldadd = src/tools/libtools.la src/lib/libcommit-fault.la $(JANSSON_LIBS) $(INTL_LIBS)
 
 tests_fault_commit_save_SOURCES = src/tools/commit-save.c
 tests_fault_commit_save_CPPFLAGS = $(tools_cppflags)
@@ -404,9 +407,11 @@ EXTRA_DIST += \
 	tests/cli/store-helper.bash \
 	tests/cli/triple-helper.bash \
 	tests/cli/txn-helper.bash \
+	tests/install/apk-build.sh \
 	tests/install/complete.zsh \
 	tests/storm/editors.sh \
 	tests/install/example.c \
+	tests/install/enter-root.sh \
 	tests/lint/lint.sh \
 	tests/man/examples.sh \
 	tests/man/extract.sh \
@@ -429,6 +434,8 @@ EXTRA_DIST += \
 	tests/run.d/musl.sh \
 	tests/run.d/package.sh \
 	tests/run.d/page.sh \
+	tests/run.d/rpm.sh \
+	tests/run.d/apk.sh \
 	tests/run.d/valgrind.sh \
 	tests/tap/bats.sh \
 	tests/tap/cmocka.sh \

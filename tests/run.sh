@@ -12,9 +12,11 @@
 #     crash      power cuts on recorded disks: 20,000 images, mutants, I/O errors
 #     package    Debian packages: built, checked, installed and used in a new root
 #     page       the page of commit-recover --html in a browser
+#     rpm        RPM packages: built, checked, installed, used and removed below a directory
+#     apk        APKBUILD: checked, its functions run, every file in one of its packages
 #     coverage   lines of src/lib that ran; below 90 % is a failure
 #
-# Without arguments all of them but fuzz, package and page. The last line is always
+# Without arguments all of them but fuzz, package, page, rpm and apk. The last line is always
 # "N passed, N failed, N skipped"; the exit status is 1 if anything failed.
 # Everything is built below build/run (LC_RUN_DIR), the sources stay clean.
 #
@@ -27,8 +29,9 @@ set -u
 source_dir=$(cd "${0%/*}/.." && pwd) || exit 1
 run_dir=${LC_RUN_DIR:-$source_dir/build/run}
 all_stages='check asan musl analysis valgrind distcheck crash coverage'
-# Only when they are named: what fuzz finds is new each time, package needs a network, page a browser.
-more_stages='fuzz package page'
+# Only when they are named: what fuzz finds is new each time, package needs a network,
+# page a browser, rpm and apk the tools of other distributions.
+more_stages='fuzz package page rpm apk'
 
 for stage in "$@"; do
 	case " $all_stages $more_stages " in

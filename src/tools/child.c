@@ -4,6 +4,7 @@
 #include "child.h"
 
 #include "cli.h"
+#include "nls.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -151,9 +152,9 @@ int child_judge(int status, const bool *accepted, const char *operation, const c
 {
 	if (WIFSIGNALED(status))
 		return cli_fail(err, COMMIT_EREFUSED, 0, operation, path, "%s died of %s; %s", name,
-		                signals_name(WTERMSIG(status)), outcome);
+		                signals_name(WTERMSIG(status)), nls(outcome));
 	if (WEXITSTATUS(status) == 0 || (accepted != NULL && accepted[WEXITSTATUS(status)]))
 		return COMMIT_OK;
 	return cli_fail(err, COMMIT_EREFUSED, 0, operation, path, "%s exited with status %d; %s",
-	                name, WEXITSTATUS(status), outcome);
+	                name, WEXITSTATUS(status), nls(outcome));
 }

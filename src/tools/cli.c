@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include "args.h"
+#include "nls.h"
 #include "progress.h"
 #include "signals.h"
 
@@ -93,7 +94,7 @@ void cli_say(const char *subject, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	vsnprintf(text, sizeof(text), nls(format), arguments);
 	va_end(arguments);
 	put_line(stderr, subject, text);
 }
@@ -115,7 +116,7 @@ int cli_usage(const char *subject, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(text, sizeof(text), format, arguments);
+	vsnprintf(text, sizeof(text), nls(format), arguments);
 	va_end(arguments);
 	cli_say(subject, "%s; see %s --help", text, cli.tool);
 	return COMMIT_EUSAGE;
@@ -126,8 +127,9 @@ static void describe(const struct commit_error *err, char *line, size_t size)
 {
 	const char *operation = err->operation != NULL ? err->operation : "";
 	const char *name = err->errnum != 0 ? commit_errno_name(err->errnum) : "";
-	const char *reason = err->errnum != 0 ? strerror(err->errnum) : "failed";
-	const char *why = err->text[0] != '\0' ? err->text : reason;
+	const char *text = nls(err->text[0] != '\0' ? err->text : "failed");
+	bool told = err->text[0] != '\0' || err->errnum == 0;
+	const char *why = told ? text : strerror(err->errnum);
 	bool named = name[0] != '\0' && strstr(why, name) == NULL;
 
 	snprintf(line, size, "%s%s%s%s%s%s", operation, operation[0] != '\0' ? ": " : "", why,
@@ -150,9 +152,9 @@ void cli_error(const struct commit_error *err)
 	describe(err, line, sizeof(line));
 	told = strstr(line, "commit-recover") != NULL || strcmp(cli.tool, "commit-recover") == 0;
 	if (err->code == COMMIT_EPENDING && !told)
-		way_out = "; commit-recover finishes it";
+		way_out = nls("; commit-recover finishes it");
 	if (err->code == COMMIT_EUNDECIDED && !told)
-		way_out = "; nothing is lost, commit-recover decides it";
+		way_out = nls("; nothing is lost, commit-recover decides it");
 	cli_say(subject_of(err), "%s%s", line, way_out);
 }
 
@@ -176,7 +178,7 @@ int cli_fail(struct commit_error *err, int code, int errnum, const char *operati
 	err->operation = operation;
 	snprintf(err->path, sizeof(err->path), "%s", path != NULL ? path : "");
 	va_start(arguments, format);
-	vsnprintf(err->text, sizeof(err->text), format, arguments);
+	vsnprintf(err->text, sizeof(err->text), nls(format), arguments);
 	va_end(arguments);
 	return code;
 }

@@ -13,7 +13,8 @@
  *
  * Messages are one line each on standard error, `tool: path: what: why`, in
  * one write, with control characters shown as \ooo so that no file name can
- * play tricks on a terminal or forge a line. Codes are those of enum
+ * play tricks on a terminal or forge a line. Formats are translated here (nls.h);
+ * a new function that takes one is named in po/local.mk. Codes are those of enum
  * commit_code; the exit status is the code without its sign.
  */
 #ifndef CLI_H

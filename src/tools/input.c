@@ -4,6 +4,7 @@
 #include "input.h"
 
 #include "cli.h"
+#include "nls.h"
 #include "signals.h"
 
 #include <errno.h>
@@ -88,7 +89,7 @@ char *input_next(struct input *input, size_t *length, int *rc, struct commit_err
 		if (input->ended)
 			*rc = cli_fail(err, COMMIT_EREFUSED, 0, "script", "standard input",
 			               "it breaks off in its last %s; nothing was changed",
-			               input->terminator == '\n' ? "line" : "word");
+			               input->terminator == '\n' ? nls("line") : nls("word"));
 		else
 			*rc = read_more(input, err);
 	}

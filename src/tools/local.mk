@@ -12,6 +12,9 @@ noinst_LTLIBRARIES += src/tools/libtools.la
 endif
 
 src_tools_libtools_la_CPPFLAGS = $(tools_cppflags)
+if NLS
+src_tools_libtools_la_CPPFLAGS += -DLC_LOCALEDIR='"$(localedir)"'
+endif
 src_tools_libtools_la_SOURCES = \
 	src/tools/args.c src/tools/args.h \
 	src/tools/child.c src/tools/child.h \
@@ -19,6 +22,7 @@ src_tools_libtools_la_SOURCES = \
 	src/tools/human.c src/tools/human.h \
 	src/tools/input.c src/tools/input.h \
 	src/tools/jsonl.c src/tools/jsonl.h \
+	src/tools/nls.c src/tools/nls.h \
 	src/tools/page-text.c src/tools/page-text.h \
 	src/tools/parse.c src/tools/parse.h \
 	src/tools/progress.c src/tools/progress.h \
@@ -70,9 +74,10 @@ endif
 EXTRA_DIST += $(archive_sources)
 
 # A script starts them by the thousand: the library is linked in, because every
-# shared object costs a start some fifty microseconds.
-tools_ldflags = $(AM_LDFLAGS) -static
-tools_ldadd = src/tools/libtools.la src/lib/libcommit.la $(JANSSON_LIBS)
+# shared object costs a start some fifty microseconds. With --enable-static-tools
+# libc is linked in, too.
+tools_ldflags = $(AM_LDFLAGS) $(LC_TOOLS_STATIC)
+tools_ldadd = src/tools/libtools.la src/lib/libcommit.la $(JANSSON_LIBS) $(INTL_LIBS)
 
 src_tools_commit_save_SOURCES = src/tools/commit-save.c
 src_tools_commit_save_CPPFLAGS = $(tools_cppflags)

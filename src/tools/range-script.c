@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "input.h"
+#include "nls.h"
 #include "parse.h"
 #include "txn-words.h"
 
@@ -34,10 +35,11 @@ static int read_failed(struct commit_error *err, const char *name)
 	return cli_fail(err, COMMIT_EFAILED, errno, "read", name, "%s", strerror(errno));
 }
 
-static int refuse(const struct script *script, int code, const char *why)
+static int reject(const struct script *script, int code, const char *why)
 {
 	return cli_fail(script->err, code, 0, "script", "standard input",
-	                "line %ju: %s; nothing was changed", (uintmax_t)script->input.number, why);
+	                "line %ju: %s; nothing was changed", (uintmax_t)script->input.number,
+	                nls(why));
 }
 
 static int put_bytes(struct script *script, uint64_t offset, const struct txn_word *word)
@@ -63,7 +65,7 @@ static int put_hex(struct script *script, uint64_t offset, const struct txn_word
 			bytes[i / 2] = (char)((high - digits) % 16 << 4 | (low - digits) % 16);
 	}
 	rc = good ? commit_range_write(script->edit, offset, bytes, word->length / 2, script->err)
-	          : refuse(script, COMMIT_EUSAGE, "not an even number of hexadecimal digits");
+	          : reject(script, COMMIT_EUSAGE, "not an even number of hexadecimal digits");
 	free(bytes);
 	return rc;
 }
@@ -107,7 +109,7 @@ static int put_file(struct script *script, uint64_t offset, const struct txn_wor
 	if (fd >= 0)
 		close(fd);
 	if (got == 0)
-		return refuse(script, COMMIT_EREFUSED, "the source is empty");
+		return reject(script, COMMIT_EREFUSED, "the source is empty");
 	return got < 0 ? (int)got : COMMIT_OK;
 }
 
@@ -117,7 +119,7 @@ static int put_zeros(struct script *script, uint64_t offset, const struct txn_wo
 	int rc = COMMIT_OK;
 
 	if (!parse_offset(word->text, &length) || length == 0)
-		return refuse(script, COMMIT_EUSAGE, "the length is no number of bytes");
+		return reject(script, COMMIT_EUSAGE, "the length is no number of bytes");
 	memset(script->buffer, 0, CHUNK);
 	while (rc == COMMIT_OK && length > 0) {
 		size_t count = length < CHUNK ? (size_t)length : CHUNK;
@@ -142,14 +144,14 @@ static int put_words(struct script *script, const struct txn_word *words, int co
 		if (strcmp(words[0].text, verbs[i].name) != 0)
 			continue;
 		if (count != 3 || words[2].length == 0)
-			return refuse(script, COMMIT_EUSAGE,
+			return reject(script, COMMIT_EUSAGE,
 			              "an offset and one more word are needed");
 		if (!parse_offset(words[1].text, &offset))
-			return refuse(script, COMMIT_EUSAGE, "the offset is no number of bytes");
+			return reject(script, COMMIT_EUSAGE, "the offset is no number of bytes");
 		script->ranges++;
 		return verbs[i].put(script, offset, &words[2]);
 	}
-	return refuse(script, COMMIT_EUSAGE, "it begins with none of write, hex, from, zero");
+	return reject(script, COMMIT_EUSAGE, "it begins with none of write, hex, from, zero");
 }
 
 static int put_line(struct script *script, char *line, size_t length)
@@ -159,7 +161,7 @@ static int put_line(struct script *script, char *line, size_t length)
 	int count = txn_words_cut(line, length, words, &why);
 
 	if (count < 0)
-		return refuse(script, COMMIT_EUSAGE, why);
+		return reject(script, COMMIT_EUSAGE, why);
 	return count == 0 ? COMMIT_OK : put_words(script, words, count);
 }
 

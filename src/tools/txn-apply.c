@@ -4,6 +4,7 @@
 #include "txn-apply.h"
 
 #include "cli.h"
+#include "nls.h"
 #include "signals.h"
 #include "txn-finish.h"
 
@@ -29,7 +30,7 @@
 int txn_apply_refuse(struct apply *apply, const char *entry, const char *why)
 {
 	return cli_fail(&apply->session->err, COMMIT_EREFUSED, 0, "apply", entry,
-	                "%s; nothing was changed", why);
+	                "%s; nothing was changed", nls(why));
 }
 
 void txn_apply_progress(const struct apply *apply, uint64_t more)

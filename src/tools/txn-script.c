@@ -5,6 +5,7 @@
 
 #include "cli.h"
 #include "input.h"
+#include "nls.h"
 #include "txn-finish.h"
 #include "txn-words.h"
 
@@ -17,7 +18,8 @@
 static int refuse(const struct input *input, const char *why, struct commit_error *err)
 {
 	return cli_fail(err, COMMIT_EUSAGE, 0, "script", NULL, "%s %ju: %s; nothing was changed",
-	                input->terminator == '\n' ? "line" : "word", (uintmax_t)input->number, why);
+	                input->terminator == '\n' ? nls("line") : nls("word"),
+	                (uintmax_t)input->number, nls(why));
 }
 
 static int run_words(struct txn_session *session, const struct input *input,

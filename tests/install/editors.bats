@@ -40,6 +40,16 @@ in_emacs() {
 		--eval "(find-file \"$file\")" --eval "(progn $*)"
 }
 
+# in_kak FILE COMMAND...: each command sees what those before it left, and the
+# last is to say what it saw in seen
+in_kak() {
+	local file=$1
+	shift
+	command -v kak >/dev/null || skip 'kakoune is not installed'
+	printf '%s\n' "source $EDITORS/kakoune/commit.kak" commit-write-enable "$@" 'quit!' >script.kak
+	timeout 60 kak -n -ui dummy -e "source $PWD/script.kak" "$file" </dev/null
+}
+
 # Held open, so that no other file gets its number
 hold() { exec 9<"$1"; }
 inode() { stat -c %i "$1"; }
@@ -126,6 +136,40 @@ fails_in_vim() {
 		(error (message "%s" (error-message-string e)))) (unless (buffer-modified-p) (kill-emacs 8))' 2>said
 	grep -q ENOSPC said
 	[ "$(cat f)" = $'one\ntwo' ]
+}
+
+@test "kakoune: a save is a commit" {
+	chmod 640 f
+	before=$(inode f)
+	hold f
+	in_kak f 'execute-keys iX<esc>' w 'nop %sh{ echo "$kak_modified" >seen }' \
+		'execute-keys iY<esc>' 'commit-write other' 'nop %sh{ echo "$kak_modified" >>seen }'
+	[ "$(cat seen)" = $'false\ntrue' ]
+	[ "$(cat f)" = $'Xone\ntwo' ]
+	[ "$(cat other)" = $'XYone\ntwo' ] || [ "$(cat other)" = $'YXone\ntwo' ]
+	[ "$(inode f)" != "$before" ]
+	[ "$(stat -c %a f)" = 640 ]
+	in_kak "it's new" 'execute-keys imade<esc>' wq
+	[ "$(cat "it's new")" = made ]
+	[ -z "$(find . -name '.commit-*' -o -name 'kak-commit.*')" ]
+}
+
+@test "kakoune: line ends, byte order mark" {
+	printf '\357\273\277eins\r\nzwei\303\244\r\n' >bom
+	in_kak bom 'execute-keys iX<esc>' w
+	cmp bom <(printf '\357\273\277Xeins\r\nzwei\303\244\r\n')
+}
+
+@test "kakoune: a save that fails keeps the buffer modified and the file whole" {
+	mkdir bin
+	printf '#!/bin/sh\ncat >/dev/null\necho "commit-save: f: it'"'"'s full: ENOSPC" >&2\nexit 1\n' >bin/commit-save
+	chmod +x bin/commit-save
+	PATH=$PWD/bin:$PATH in_kak f 'execute-keys ilost?<esc>' \
+		'try %{ wq } catch %{ nop %sh{ echo "$kak_modified $kak_error" >seen } }'
+	cat seen
+	[[ "$(cat seen)" == "true "*"it's full: ENOSPC"* ]]
+	[ "$(cat f)" = $'one\ntwo' ]
+	[ -z "$(find . -name 'kak-commit.*')" ]
 }
 
 @test "in a terminal: vim on a full disk says so, and saves when there is room" {

@@ -66,6 +66,25 @@ logged() {
 	return 1
 }
 
+# step STAGE DIR NAME COMMAND...: the same, and it counts; its output in DIR/COMMAND.out
+step() {
+	step_stage=$1
+	step_dir=$2
+	step_name=$3
+	shift 3
+	logged "$step_stage" "$step_name" "$step_dir/${1##*/}.out" "$@" && pass "$step_stage" "$step_name"
+}
+
+# missing_program PROGRAM...: says which is not installed, if one is not
+missing_program() {
+	for program in "$@"; do
+		command -v "$program" >/dev/null || {
+			printf '%s is not installed' "$program"
+			return
+		}
+	done
+}
+
 # build STAGE DIR CONFIGURE-OPTION...: a fresh build of tools and tests
 build() {
 	build_stage=$1
@@ -93,17 +112,22 @@ check() {
 	find "$check_dir/tests" -name '*.trs' -exec rm -f {} +
 	(cd "$check_dir" && make -j"$test_jobs" check "$@") >"$check_dir/check.out" 2>&1 </dev/null
 	check_status=$?
-	find "$check_dir/tests" -name '*.trs' | sort >"$check_dir/check.list"
-	while read -r trs; do
-		test_name=${trs#"$check_dir/"}
-		collect "$check_stage" "${test_name%.trs}" "$trs" "${trs%.trs}.log"
-	done <"$check_dir/check.list"
+	collect_all "$check_stage" "$check_dir"
 	if [ ! -s "$check_dir/check.list" ]; then
 		tail -n 30 "$check_dir/check.out"
 		fail "$check_stage" 'make check' "no test ran, see $check_dir/check.out"
 	elif [ "$check_status" -ne 0 ] && [ "$(count "$check_stage" FAIL)" -eq 0 ]; then
 		fail "$check_stage" 'make check' "status $check_status, see $check_dir/check.out"
 	fi
+}
+
+# collect_all STAGE DIR: what the tests that ran there said; DIR/check.list names them
+collect_all() {
+	find "$2/tests" -name '*.trs' | sort >"$2/check.list"
+	while read -r trs; do
+		test_name=${trs#"$2/"}
+		collect "$1" "${test_name%.trs}" "$trs" "${trs%.trs}.log"
+	done <"$2/check.list"
 }
 
 # collect STAGE TEST TRS LOG: what automake's driver said of one test file. The

@@ -6,16 +6,13 @@
 
 package_tools='dpkg-buildpackage lintian debootstrap'
 # What the tests of the tools need in the root
-package_root_needs=acl,attr,bats,bsdextrautils,ca-certificates,cpio,gcc,git,jq,libarchive-tools,libc6-dev,libcap2-bin,make,moreutils,pkg-config,procps,strace,zip
+package_root_needs=acl,attr,bats,bsdextrautils,ca-certificates,cpio,gcc,git,jq,libarchive-tools,libc6-dev,libcap2-bin,make,moreutils,pkg-config,procps,python3,strace,zip
 
 package_missing() {
-	for program in $package_tools; do
-		command -v "$program" >/dev/null || {
-			printf '%s is not installed' "$program"
-			return
-		}
-	done
-	[ "$(id -u)" -eq 0 ] || printf 'debootstrap and chroot need root'
+	# shellcheck disable=SC2086 # words
+	reason=$(missing_program $package_tools)
+	[ -n "$reason" ] || [ "$(id -u)" -eq 0 ] || reason='debootstrap and mounts need root'
+	printf '%s' "$reason"
 }
 
 package_build() { # DIR
@@ -53,8 +50,7 @@ package_make_root() {
 }
 
 in_root() { # COMMAND...
-	chroot "$package_dir/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-		DEBIAN_FRONTEND=noninteractive "$@"
+	sh "$source_dir/tests/install/enter-root.sh" "$package_dir/root" -- "$@"
 }
 
 package_install() {
@@ -70,21 +66,16 @@ package_use() {
 	done
 }
 
-# shellcheck disable=SC2016 # the inner shell's
 # The tools' tests, in the root, with the tools that were installed there
 package_bats() {
-	mkdir -p "$package_dir/root$source_dir" "$package_dir/root$run_dir/check" &&
-		unshare -m sh -c '
-			root=$1 source=$2 build=$3
-			mount --bind "$source" "$root$source" && mount -o remount,bind,ro "$root$source" &&
-				mount --bind "$build" "$root$build" && mount -t proc proc "$root/proc" &&
-				mount --rbind /dev "$root/dev" || exit 1
-			exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 HOME=/root \
-				LC_TOOLS_FIRST=/usr/bin:/usr/sbin \
-				make -C "$build" -j"$4" check-TESTS check_PROGRAMS= check_LTLIBRARIES= \
-					TESTS="$5"' \
-			sh "$package_dir/root" "$source_dir" "$run_dir/check" "$test_jobs" \
-			"$(cd "$source_dir" && echo tests/cli/*.bats)"
+	find "$run_dir/check/tests" -name '*.trs' -exec rm -f {} +
+	sh "$source_dir/tests/install/enter-root.sh" "$package_dir/root" "ro:$source_dir" "rw:$run_dir/check" -- \
+		env LC_TOOLS_FIRST=/usr/bin:/usr/sbin \
+		make -C "$run_dir/check" -j"$test_jobs" check-TESTS check_PROGRAMS= check_LTLIBRARIES= \
+		TESTS="$(cd "$source_dir" && echo tests/cli/*.bats)"
+	bats_status=$?
+	collect_all package "$run_dir/check"
+	[ -s "$run_dir/check/check.list" ] && return $bats_status
 }
 
 # A newer version over it, with what the owner has written kept
@@ -113,13 +104,6 @@ package_purge() {
 	}
 }
 
-# package_step NAME FUNCTION [ARGUMENT]...
-package_step() {
-	step_name=$1
-	shift
-	logged package "$step_name" "$package_dir/$1.out" "$@" && pass package "$step_name"
-}
-
 stage_package() {
 	[ -n "${LC_NO_INSTALL:-}" ] || packages_need package
 	reason=$(package_missing)
@@ -131,15 +115,15 @@ stage_package() {
 	rm -rf "$package_dir" && mkdir -p "$package_dir"
 	plain_build package || return
 	(cd "$run_dir/check" && logged package 'make dist' dist.out make dist) || return
-	package_step 'built' package_build "$package_dir/one" || return
-	package_step 'built again, elsewhere' package_build "$package_dir/two/deeper" &&
+	step package "$package_dir" 'built' package_build "$package_dir/one" || return
+	step package "$package_dir" 'built again, elsewhere' package_build "$package_dir/two/deeper" &&
 		mv "$package_dir"/two/deeper/*.deb "$package_dir/two" &&
-		package_step 'two builds are the same bytes' package_same_bytes
-	package_step 'lintian, pedantic, says nothing' package_lintian
-	package_step 'a root made by debootstrap' package_make_root || return
-	package_step 'installed' package_install || return
-	package_step 'used' package_use
-	package_step 'the tools'"'"' tests, against what was installed' package_bats
-	package_step 'upgraded, configuration kept' package_upgrade
-	package_step 'purged, nothing left' package_purge
+		step package "$package_dir" 'two builds are the same bytes' package_same_bytes
+	step package "$package_dir" 'lintian, pedantic, says nothing' package_lintian
+	step package "$package_dir" 'a root made by debootstrap' package_make_root || return
+	step package "$package_dir" 'installed' package_install || return
+	step package "$package_dir" 'used' package_use
+	step package "$package_dir" 'the tools'"'"' tests, against what was installed' package_bats
+	step package "$package_dir" 'upgraded, configuration kept' package_upgrade
+	step package "$package_dir" 'purged, nothing left' package_purge
 }
