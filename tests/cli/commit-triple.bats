@@ -192,13 +192,13 @@ teardown() { sweep; }
 	gives 0 script -qec 'commit-triple check --bwlimit=128K a/s b/s c/s' typescript
 	# 384 KiB at 128 a second
 	[ $((($(date +%s%N) - begun) / 1000000)) -ge 2500 ]
-	grep -q 'MiB read' typescript
+	grep -q '[KM]iB read' typescript
 	# and the line is taken away again
 	grep -q "$(printf '\r\033\[K')" typescript
 	gives 0 script -qec 'commit-triple check -q --bwlimit=128K a/s b/s c/s' typescript
-	! grep -q 'MiB read' typescript || false
+	! grep -q '[KM]iB read' typescript || false
 	gives 0 commit-triple check --bwlimit=1M a/s b/s c/s
-	! grep -q 'MiB read' "$ERR" || false
+	! grep -q '[KM]iB read' "$ERR" || false
 }
 
 # It replaces all three, and the votes need sidecars only: see also pitfall 54.
