@@ -263,6 +263,8 @@ static int carry_out(struct lc_ends *ends, const struct lc_change *c)
 	case LC_CHANGE_META:
 	case LC_CHANGE_UNSET:
 		return lc_publish_meta(ends, c);
+	case LC_CHANGE_PATCH:
+		return lc_publish_patch(ends, c);
 	default:
 		return 0;
 	}
