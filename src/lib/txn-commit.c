@@ -121,7 +121,7 @@ int commit_txn_prepare(struct commit_txn *txn, struct commit_error *err)
 	if (!rc)
 		rc = note(txn, &list, err);
 	if (!rc)
-		rc = lc_txn_hold(txn, &list, 0, err);
+		rc = lc_txn_hold(txn, &list, err);
 	lc_txn_let_go(txn);
 	lc_change_list_release(&list);
 	return rc;
@@ -247,7 +247,7 @@ static int commit_list(struct commit_txn *txn, struct lc_change_list *list,
 	if (list->count == 0)
 		return commit_txn_abort(txn, err);
 	describe(txn, &info);
-	rc = lc_txn_hold(txn, list, 1, err);
+	rc = lc_txn_hold(txn, list, err);
 	if (!rc)
 		rc = lc_txn_keep_room(txn, list, err);
 	if (!rc)

@@ -105,9 +105,6 @@ struct lc_txn_birth {
 struct lc_held {
 	int fd;
 	struct stat before;
-	/* room was reserved in it: how it looked just after */
-	int has_reserved;
-	struct stat reserved;
 };
 
 struct commit_txn {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Before the commit: each file that is edited in place is open for writing, locked,
- * as it was, and has room, so that after the record only the disk can say no. It
- * stays so until the commit is published.
+ * and as it was; and stays so until the commit is published. Room for what is added
+ * is kept in the stage (txn-room.c), so that nobody sees the file before.
  */
 #include "config.h"
 
@@ -18,8 +18,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define STAT_BLOCK 512
 
 static struct lc_held *find_held(const struct commit_txn *txn, uint64_t inode)
 {
@@ -74,24 +72,7 @@ static int check_content(const struct commit_txn *txn, const struct lc_change *c
 	return rc;
 }
 
-static int reserve(struct lc_held *held, const struct lc_patch *patch)
-{
-	const struct stat *st = &held->before;
-	uint64_t end = patch->offset + patch->new_length;
-	int sparse = (off_t)st->st_blocks * STAT_BLOCK < st->st_size;
-	int rc;
-
-	if (patch->new_length == 0 || (!sparse && end <= (uint64_t)st->st_size))
-		return 0;
-	rc = lc_sys_reserve(held->fd, (off_t)patch->offset, (off_t)patch->new_length);
-	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
-		return 0;
-	/* Where room ran out, what was reserved until then stays reserved. */
-	held->has_reserved = lc_sys_fstat_times(held->fd, &held->reserved) == 0;
-	return rc;
-}
-
-static int hold(struct commit_txn *txn, struct lc_change *c, int with_room)
+static int hold(struct commit_txn *txn, struct lc_change *c)
 {
 	struct lc_held *held = find_held(txn, c->before.inode);
 	struct lc_patch patch;
@@ -104,8 +85,6 @@ static int hold(struct commit_txn *txn, struct lc_change *c, int with_room)
 	}
 	if (!rc)
 		rc = check_content(txn, c, held, &patch);
-	if (!rc && with_room)
-		rc = reserve(held, &patch);
 	c->held = 1;
 	return rc;
 }
@@ -123,8 +102,7 @@ static int fail(struct commit_txn *txn, int rc, const char *path, struct commit_
 	                   err);
 }
 
-int lc_txn_hold(struct commit_txn *txn, struct lc_change_list *list, int with_room,
-                struct commit_error *err)
+int lc_txn_hold(struct commit_txn *txn, struct lc_change_list *list, struct commit_error *err)
 {
 	size_t i;
 	int rc = 0;
@@ -135,36 +113,19 @@ int lc_txn_hold(struct commit_txn *txn, struct lc_change_list *list, int with_ro
 	for (i = 0; i < list->count && !rc; i++) {
 		if (!lc_change_is_patch(&list->items[i]))
 			continue;
-		rc = hold(txn, &list->items[i], with_room);
+		rc = hold(txn, &list->items[i]);
 		if (rc)
 			rc = fail(txn, rc, list->items[i].path, err);
 	}
 	return rc;
 }
 
-/* To the size that it has: that frees what lies behind it. Nobody has written since. */
-static void give_back(const struct lc_held *held)
-{
-	const struct stat *then = &held->reserved;
-	struct stat now;
-
-	if (lc_sys_fstat_times(held->fd, &now) != 0 || now.st_size != then->st_size ||
-	    now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
-	    now.st_mtim.tv_nsec != then->st_mtim.tv_nsec)
-		return;
-	if (lc_sys_ftruncate(held->fd, now.st_size) == 0)
-		lc_sys_set_times(held->fd, &held->before);
-}
-
 void lc_txn_let_go(struct commit_txn *txn)
 {
 	size_t i;
 
-	for (i = 0; i < txn->held_count; i++) {
-		if (txn->held[i].has_reserved && txn->state != LC_TXN_ENDED)
-			give_back(&txn->held[i]);
+	for (i = 0; i < txn->held_count; i++)
 		lc_sys_drop(&txn->held[i].fd);
-	}
 	free(txn->held);
 	txn->held = NULL;
 	txn->held_count = 0;

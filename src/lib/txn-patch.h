@@ -41,12 +41,8 @@ int lc_txn_patch_open(const struct commit_store *store, const char *real,
                       const struct lc_identity *wanted, struct stat *st);
 const char *lc_txn_patch_why(int rc);
 
-/*
- * Opens and locks what the steps edit, looks whether it is as it was, and makes
- * room in it. Let go in any case; what was not used is given back then.
- */
-int lc_txn_hold(struct commit_txn *txn, struct lc_change_list *list, int with_room,
-                struct commit_error *err);
+/* Opens and locks what the steps edit, if it is as it was. Let go in any case. */
+int lc_txn_hold(struct commit_txn *txn, struct lc_change_list *list, struct commit_error *err);
 void lc_txn_let_go(struct commit_txn *txn);
 
 /* If a range of the file is edited, node->real becomes the path of a copy that has it. */
