@@ -106,7 +106,7 @@ const struct txn_scenario txn_scenarios[] = {
          .script = "mv d e\npatch e/x 5 five\npatch a 0 zero\nmv a b\nchmod 400 b\n"
                    "chown 7:8 e/x\n"},
         {.name = "patch: begun, made and committed by processes of their own",
-         .flags = T_STEPS | T_CORE,
+         .flags = T_STEPS,
          .tree = {"f a", "f b"},
          .steps = {"begin", "patch @ a --at=700 --from=new", "put @ b --from=new", "commit @"}},
         {.name = "what was new is gone again: nothing to do",
