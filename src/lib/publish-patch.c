@@ -55,18 +55,6 @@ static int read_side(int fd, uint64_t start, uint64_t length, uint64_t at, unsig
 	return 0;
 }
 
-/* Taking back may be cut short in a sector in which writing was. */
-static int bytes_known(const unsigned char *now, const unsigned char *old, const unsigned char *new,
-                       size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (now[i] != old[i] && now[i] != new[i])
-			return 0;
-	return 1;
-}
-
 static unsigned judge_sector(const struct pass *pass, size_t at, size_t count)
 {
 	const unsigned char *now = pass->now + at, *old = pass->old + at, *new = pass->new + at;
@@ -75,7 +63,7 @@ static unsigned judge_sector(const struct pass *pass, size_t at, size_t count)
 
 	if (is)
 		return is;
-	if (pass->patch->flags & LC_PATCH_BACK ? bytes_known(now, old, new, count)
+	if (pass->patch->flags & LC_PATCH_BACK ? lc_inplace_bytes_known(now, old, new, count)
 	                                       : lc_inplace_sector_known(now, old, new, count))
 		return LC_PATCH_IS_TORN;
 	return lc_fault_blind("patch") ? LC_PATCH_IS_TORN : 0;
