@@ -102,6 +102,7 @@ unit_quick = \
 	tests/unit/test-txn-index \
 	tests/unit/test-txn-mounts \
 	tests/unit/test-txn-ops \
+	tests/unit/test-txn-patch \
 	tests/unit/test-txn-store \
 	tests/unit/test-view \
 	tests/unit/test-view-plan
@@ -143,6 +144,7 @@ fault_tests = \
 	tests/cli/commit-save-inplace.bats \
 	tests/cli/commit-save-usage.bats \
 	tests/cli/commit-txn-init.bats \
+	tests/cli/commit-txn-patch.bats \
 	tests/cli/save-concurrency.bats \
 	tests/cli/store-check.bats \
 	tests/cli/store-flush.bats \

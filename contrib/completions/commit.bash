@@ -3,7 +3,7 @@
 # Completion for bash: options as --help tells them, so that they are never
 # behind the tools; values, commands and transactions from here.
 
-_commit_commands='init begin put rm mkdir rmdir mv link symlink chmod chown setxattr status diff commit abort
+_commit_commands='init begin put patch rm mkdir rmdir mv link symlink chmod chown setxattr status diff commit abort
 	run apply script list log undo read'
 
 # The options in the help of the tool $1
@@ -56,7 +56,7 @@ _commit_transactions() {
 _commit_txn_operand() {
 	local current=$3
 	case $1 in
-	put | rm | mkdir | rmdir | mv | link | symlink | chmod | chown | setxattr | status | diff | commit | abort)
+	put | patch | rm | mkdir | rmdir | mv | link | symlink | chmod | chown | setxattr | status | diff | commit | abort)
 		if [ "$2" -eq 0 ]; then
 			mapfile -t COMPREPLY < <(compgen -W "@ $(_commit_transactions list)" -- "$current")
 			return

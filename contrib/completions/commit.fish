@@ -27,9 +27,9 @@ end
 for value in full data none
     complete -c commit-save -f -n 'string match --quiet -- "--sync=*" (commandline --current-token)' -a "--sync=$value"
 end
-complete -c commit-txn -f -n __commit_wants_command -a 'init begin put rm mkdir rmdir mv link symlink chmod chown
+complete -c commit-txn -f -n __commit_wants_command -a 'init begin put patch rm mkdir rmdir mv link symlink chmod chown
     setxattr status diff commit abort run apply script list log undo read'
 complete -c commit-triple -f -n __commit_wants_command -a 'write read check repair status'
 complete -c commit-range -f -n __commit_wants_command -a 'write apply log'
-complete -c commit-txn -f -a '(__commit_transactions)' -n '__fish_seen_subcommand_from put rm mkdir rmdir mv link \
+complete -c commit-txn -f -a '(__commit_transactions)' -n '__fish_seen_subcommand_from put patch rm mkdir rmdir mv link \
     symlink chmod chown setxattr status diff commit abort'

@@ -180,6 +180,16 @@ COMMIT_API int commit_txn_put_bytes(struct commit_txn *txn, const char *path, co
                                     size_t length, struct commit_error *err);
 COMMIT_API int commit_txn_put_fd(struct commit_txn *txn, const char *path, int fd, int mode_of,
                                  struct commit_error *err);
+/*
+ * patch: from offset on the file gets other bytes, a buffer's or what fd yields, and
+ * keeps its inode and everything else; it grows where they go beyond its end. Ranges
+ * of one transaction do not overlap, and nothing else replaces or removes their file:
+ * COMMIT_EREFUSED, as for no bytes at all and for files with set-id bits.
+ */
+COMMIT_API int commit_txn_patch_bytes(struct commit_txn *txn, const char *path, uint64_t offset,
+                                      const void *buffer, size_t length, struct commit_error *err);
+COMMIT_API int commit_txn_patch_fd(struct commit_txn *txn, const char *path, uint64_t offset,
+                                   int fd, struct commit_error *err);
 COMMIT_API int commit_txn_rm(struct commit_txn *txn, const char *path, struct commit_error *err);
 COMMIT_API int commit_txn_mkdir(struct commit_txn *txn, const char *path, mode_t mode,
                                 struct commit_error *err);
@@ -209,12 +219,17 @@ enum commit_kind {
 /*
  * Tells what stands at path, and, if real is not NULL, under which path
  * relative to the root it can be read now (staged content lies in .commit;
- * the path is absolute if the store's directory is another one).
+ * the path is absolute if the store's directory is another one). Of a file that is
+ * patched a copy is made for that, anew each time.
  */
 COMMIT_API int commit_txn_look(struct commit_txn *txn, const char *path, enum commit_kind *kind,
                                char *real, size_t size, struct commit_error *err);
 
-/* Calls found for each path that a commit would change, in no special order. */
+/*
+ * Calls found for each path that a commit would change, in no special order. Where
+ * metadata or ranges of a file change, it is read at the same path before and after;
+ * commit_txn_look shows what a patch makes of it.
+ */
 COMMIT_API int commit_txn_changes(struct commit_txn *txn,
                                   int (*found)(void *context, const char *path,
                                                enum commit_kind before, const char *real_before,

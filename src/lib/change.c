@@ -133,8 +133,8 @@ static char *take_string(const unsigned char **from, uint32_t length)
 static int known(uint32_t type)
 {
 	return (type >= LC_CHANGE_TAKE && type <= LC_CHANGE_CONTENT) || type == LC_CHANGE_STAGED ||
-	       type == LC_CHANGE_MOUNT || type == LC_CHANGE_WAS || type == LC_CHANGE_UNSET ||
-	       (type >= LC_OPERATION_PUT && type <= LC_OPERATION_META);
+	       (type >= LC_CHANGE_MOUNT && type <= LC_CHANGE_PATCH) ||
+	       (type >= LC_OPERATION_PUT && type <= LC_OPERATION_PATCH);
 }
 
 static int has_place(enum lc_change_type type)
@@ -144,6 +144,8 @@ static int has_place(enum lc_change_type type)
 	case LC_CHANGE_PUT:
 	case LC_OPERATION_PUT:
 	case LC_OPERATION_MOVE:
+	case LC_CHANGE_PATCH:
+	case LC_OPERATION_PATCH:
 		return 1;
 	default:
 		return 0;
@@ -180,6 +182,13 @@ static int decode_strings(const unsigned char *p, struct lc_change *c)
 	return 0;
 }
 
+static int decode_patch(const struct lc_change *c)
+{
+	struct lc_patch patch;
+
+	return lc_change_is_patch(c) ? lc_change_get_patch(c, &patch) : 0;
+}
+
 int lc_change_decode(uint32_t type, const unsigned char *p, uint32_t length, struct lc_change *c)
 {
 	uint64_t total;
@@ -200,6 +209,8 @@ int lc_change_decode(uint32_t type, const unsigned char *p, uint32_t length, str
 	c->uid = lc_get_le32(p + AT_UID);
 	c->gid = lc_get_le32(p + AT_GID);
 	rc = decode_strings(p, c);
+	if (!rc)
+		rc = decode_patch(c);
 	if (rc)
 		lc_change_release(c);
 	return rc;

@@ -9,6 +9,8 @@
 #ifndef LC_CHANGE_H
 #define LC_CHANGE_H
 
+#include "digest.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -46,6 +48,11 @@ enum lc_change_type {
 	/* an attribute of what stands at path goes */
 	LC_CHANGE_UNSET = 24,
 	/*
+	 * a range of what stands at path, which keeps its inode, gets other content:
+	 * struct lc_patch is in value; place: the staged object that has both contents
+	 */
+	LC_CHANGE_PATCH = 25,
+	/*
 	 * Operations of an open transaction, in the file of its stage: before is
 	 * what was seen on disk at path, and they are made again when the
 	 * transaction is resumed.
@@ -53,7 +60,8 @@ enum lc_change_type {
 	LC_OPERATION_PUT = 32, /* place: the staged object, after: its identity */
 	LC_OPERATION_REMOVE = 33,
 	LC_OPERATION_MOVE = 34, /* place: the new path, after: what was seen there */
-	LC_OPERATION_META = 35
+	LC_OPERATION_META = 35,
+	LC_OPERATION_PATCH = 36 /* as LC_CHANGE_PATCH */
 };
 
 /* What a version of a file is known by; our own renames leave all of it alone. */
@@ -70,16 +78,17 @@ struct lc_change {
 	enum lc_change_type type;
 	/* relative to the root, see beneath.h */
 	char *path;
-	/* TAKE and PUT: where the object waits, relative to the root */
+	/* TAKE, PUT and PATCH: where the object waits, relative to the root */
 	char *place;
 	/*
 	 * PUT: what is expected at path before; TAKE: what is taken; META: with a
-	 * mode, the modification time to set
+	 * mode, the modification time to set; PATCH: the file as it was found
 	 */
 	struct lc_identity before;
 	/*
 	 * PUT: what will stand at path; META: what stands there; TAKE: the same as
-	 * before if it will be put at another path, nothing if it is removed
+	 * before if it will be put at another path, nothing if it is removed; PATCH:
+	 * the file with the size that it will have
 	 */
 	struct lc_identity after;
 	/* META: (uint32_t)-1 leaves alone; attribute NULL: none */
@@ -91,6 +100,26 @@ struct lc_change {
 	uint32_t value_length;
 	/* META in a view: their order; not in the log */
 	unsigned turn;
+	/* PATCH: whoever publishes has locked the file before; not in the log */
+	int held;
+};
+
+/* Bits of lc_patch.flags */
+#define LC_PATCH_BACK 1u /* it takes back one that may have been cut short */
+
+/*
+ * A range that gets other content. Old content ends where the file ended. Both
+ * lie in one object of total bytes, of which digest is.
+ */
+struct lc_patch {
+	uint32_t flags;
+	uint64_t offset;
+	uint64_t new_at;
+	uint64_t new_length;
+	uint64_t old_at;
+	uint64_t old_length;
+	uint64_t total;
+	struct lc_digest digest;
 };
 
 void lc_identity_of(const struct stat *st, struct lc_identity *identity);
@@ -101,6 +130,15 @@ int lc_identity_same(const struct lc_identity *a, const struct lc_identity *b);
 int lc_change_is_step(const struct lc_change *change);
 /* A step that changes metadata. */
 int lc_change_is_meta(const struct lc_change *change);
+
+/* It edits content in place: a step or an operation. */
+int lc_change_is_patch(const struct lc_change *change);
+/* The bytes that a patch is about: as many as the longer of its contents has. */
+uint64_t lc_patch_span(const struct lc_patch *patch);
+/* Allocates the value of the change. 0 or -ENOMEM. */
+int lc_change_set_patch(struct lc_change *change, const struct lc_patch *patch);
+/* 0, or -EBADMSG: it makes no sense, as one that was decoded never does. */
+int lc_change_get_patch(const struct lc_change *change, struct lc_patch *patch);
 
 /* Allocates *payload. 0 or -ENOMEM. */
 int lc_change_encode(const struct lc_change *change, unsigned char **payload, uint32_t *length);

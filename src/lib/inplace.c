@@ -246,6 +246,17 @@ int lc_inplace_sector_known(const unsigned char *now, const unsigned char *old,
 	return memcmp(now + same, old + same, count - same) == 0;
 }
 
+int lc_inplace_bytes_known(const unsigned char *now, const unsigned char *old,
+                           const unsigned char *new, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (now[i] != old[i] && now[i] != new[i])
+			return 0;
+	return 1;
+}
+
 /*
  * The sector in which a file that got smaller ends, or will end: a cut zeroes the
  * rest of the block, and that may be on the disk before the new size is.

@@ -83,6 +83,13 @@ void lc_inplace_unreserve(struct lc_edit *edit, int fd, int target);
 int lc_inplace_sector_known(const unsigned char *now, const unsigned char *old,
                             const unsigned char *new, size_t count);
 
+/*
+ * Taking back may be cut short as well, in a sector in which writing was: then
+ * each byte is old or new, and that is all there is to say.
+ */
+int lc_inplace_bytes_known(const unsigned char *now, const unsigned char *old,
+                           const unsigned char *new, size_t count);
+
 /* Reads the journal in fd. As lc_journal_decode, or a negative errno of reading. */
 int lc_inplace_read(int fd, struct lc_journal *journal);
 

@@ -7,7 +7,7 @@ libcommit_sources = \
 	src/lib/backup.c src/lib/backup.h \
 	src/lib/beneath.c src/lib/beneath.h \
 	src/lib/bytes.h \
-	src/lib/change.c src/lib/change.h \
+	src/lib/change.c src/lib/change.h src/lib/change-patch.c \
 	src/lib/copy.c src/lib/copy.h \
 	src/lib/digest.c src/lib/digest.h \
 	src/lib/dir.c src/lib/dir.h \
@@ -24,7 +24,7 @@ libcommit_sources = \
 	src/lib/mount.c src/lib/mount.h \
 	src/lib/name.c src/lib/name.h \
 	src/lib/publish.c src/lib/publish-flush.c src/lib/publish-internal.h \
-	src/lib/publish-judge.c src/lib/publish-meta.c \
+	src/lib/publish-judge.c src/lib/publish-meta.c src/lib/publish-patch.c \
 	src/lib/publish.h \
 	src/lib/range.c src/lib/range.h src/lib/range-case.c src/lib/range-home.c \
 	src/lib/range-internal.h src/lib/range-pass.c src/lib/range-record.c \
@@ -52,19 +52,21 @@ libcommit_sources = \
 	src/lib/triple-scan.c src/lib/triple-set.c src/lib/triple-settle.c src/lib/triple-stage.c \
 	src/lib/triple-tell.c src/lib/triple-vote.c src/lib/triple-write.c \
 	src/lib/uncached.c src/lib/uncached.h \
-	src/lib/txn.c src/lib/txn-back.c src/lib/txn-batch.c src/lib/txn-beside.c src/lib/txn-birth.c \
+	src/lib/txn.c src/lib/txn-back.c src/lib/txn-back-patch.c src/lib/txn-batch.c src/lib/txn-beside.c src/lib/txn-birth.c \
 	src/lib/txn-call.h src/lib/txn-check.c src/lib/txn-check-kept.c src/lib/txn-commit.c src/lib/txn-content.c src/lib/txn-copy.c \
 	src/lib/txn-create.c src/lib/txn-decide.c src/lib/txn-history.c \
 	src/lib/txn-index.c src/lib/txn-internal.h src/lib/txn-keep.c src/lib/txn-keep.h src/lib/txn-keep-flush.c \
 	src/lib/txn-life.c src/lib/txn-list.c src/lib/txn-log.c src/lib/txn-look.c src/lib/txn-meta.c src/lib/txn-modes.c \
 	src/lib/txn-mounts.c src/lib/txn-mounts-check.c src/lib/txn-mounts-orphan.c \
 	src/lib/txn-mounts-stage.c src/lib/txn-move.c src/lib/txn-note.c src/lib/txn-ops.c \
+	src/lib/txn-patch.c src/lib/txn-patch-aside.c src/lib/txn-patch-hold.c src/lib/txn-patch-show.c \
+	src/lib/txn-patch.h \
 	src/lib/txn.h src/lib/txn-prove.c src/lib/txn-prune.c src/lib/txn-recover.c src/lib/txn-relink.c \
 	src/lib/txn-resolve.c src/lib/txn-room.c src/lib/txn-share.c src/lib/txn-stage.c \
 	src/lib/txn-steps.c src/lib/txn-undo.c src/lib/txn-undo-check.c \
 	src/lib/txn-undo-copy.c src/lib/txn-was.c \
 	src/lib/view.c src/lib/view.h src/lib/view-internal.h src/lib/view-left.c src/lib/view-list.c \
-	src/lib/view-plan.c src/lib/view-table.c
+	src/lib/view-patch.c src/lib/view-plan.c src/lib/view-table.c
 
 libcommit_libs = $(XXHASH_LIBS) $(LIBACL_LIBS) $(LIBATTR_LIBS) $(THREAD_LIBS)
 

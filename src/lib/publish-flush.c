@@ -24,8 +24,11 @@ static int flush_parent(struct lc_ends *ends, struct lc_beneath_cache *cache, co
 
 static int flush_step(struct lc_ends *ends, const struct lc_change *c)
 {
-	int rc = flush_parent(ends, &ends->paths, c->path);
+	int rc = 0;
 
+	/* Who edits in place flushes at once. */
+	if (c->type != LC_CHANGE_PATCH)
+		rc = flush_parent(ends, &ends->paths, c->path);
 	if (!rc && (c->type == LC_CHANGE_TAKE || c->type == LC_CHANGE_PUT))
 		rc = flush_parent(ends, &ends->places, c->place);
 	return rc;

@@ -5,6 +5,8 @@
  *     publish.c         carrying out
  *     publish-judge.c   looking at all of it before
  *     publish-flush.c   making it durable
+ *     publish-meta.c    steps on metadata
+ *     publish-patch.c   steps in place
  */
 #ifndef LC_PUBLISH_INTERNAL_H
 #define LC_PUBLISH_INTERNAL_H
@@ -44,5 +46,10 @@ enum lc_verdict lc_judge_put(const struct lc_change *c, const struct lc_identity
 
 /* publish-meta.c: carries out a step on metadata */
 int lc_publish_meta(struct lc_ends *ends, const struct lc_change *c);
+
+/* publish-patch.c: carries out a step in place */
+int lc_publish_patch(struct lc_ends *ends, const struct lc_change *c);
+/* 0; -ESTALE: somebody else has edited it; -ENOENT: the file does not stand at real. */
+int lc_judge_patch(struct lc_ends *ends, const struct lc_change *c, const char *real);
 
 #endif

@@ -249,6 +249,16 @@ static int examine_meta(struct examination *e, const struct lc_change *c)
 	return lc_judge_is_object(&now, &c->after) ? 0 : -ESTALE;
 }
 
+static int examine_patch(struct examination *e, const struct lc_change *c)
+{
+	char real[2 * PATH_MAX];
+	int rc = find_now(e, c->path, real);
+
+	if (rc > 0)
+		rc = lc_judge_patch(&e->ends, c, real);
+	return rc == -ENOENT ? LC_FOREIGN_LOST : rc == -ESTALE ? LC_FOREIGN : rc;
+}
+
 /* A directory that is to go, and what steps before are to take out of it. */
 struct emptied {
 	struct examination *e;
@@ -396,6 +406,8 @@ static int examine(struct examination *e, const struct lc_change *c)
 {
 	int rc;
 
+	if (c->type == LC_CHANGE_PATCH)
+		return examine_patch(e, c);
 	if (c->type != LC_CHANGE_TAKE && c->type != LC_CHANGE_PUT) {
 		rc = lc_change_is_meta(c) ? examine_meta(e, c) : 0;
 		return rc == -ESTALE ? LC_FOREIGN_LOST : rc;

@@ -263,6 +263,8 @@ static int carry_out(struct lc_ends *ends, const struct lc_change *c)
 	case LC_CHANGE_META:
 	case LC_CHANGE_UNSET:
 		return lc_publish_meta(ends, c);
+	case LC_CHANGE_PATCH:
+		return lc_publish_patch(ends, c);
 	default:
 		return 0;
 	}
@@ -270,6 +272,7 @@ static int carry_out(struct lc_ends *ends, const struct lc_change *c)
 
 int lc_publish_apply(int root, const struct lc_change_list *list, const struct lc_change **bad)
 {
+	const struct lc_change *dirty = NULL;
 	struct lc_ends ends;
 	size_t i;
 	int rc;
@@ -280,11 +283,19 @@ int lc_publish_apply(int root, const struct lc_change_list *list, const struct l
 
 		rc = carry_out(&ends, c);
 		*bad = c;
+		/* What has to wait for another mount need not keep readers waiting. */
+		if (rc == LC_PUBLISH_UNFLUSHED) {
+			dirty = c;
+			rc = 0;
+		}
 		/* A directory that moved takes its paths along. */
 		if ((c->type == LC_CHANGE_TAKE || c->type == LC_CHANGE_PUT) &&
 		    (S_ISDIR(c->after.mode) || S_ISDIR(c->before.mode)))
 			lc_beneath_forget(&ends.paths);
 	}
 	lc_ends_release(&ends);
-	return rc;
+	if (rc || !dirty)
+		return rc;
+	*bad = dirty;
+	return LC_PUBLISH_UNFLUSHED;
 }

@@ -33,11 +33,34 @@ int lc_publish_judge(int root, const struct lc_change_list *list, unsigned char 
 /* The same for who wants to know of the first only: -ESTALE, and *bad is that. */
 int lc_publish_examine(int root, const struct lc_change_list *list, const struct lc_change **bad);
 
-/* 0; -ESTALE; or another negative errno, after which it can be called again. */
+/*
+ * 0; -ESTALE; or another negative errno, after which it can be called again. Or
+ * LC_PUBLISH_UNFLUSHED: an edit in place could not be flushed, so that no flush of
+ * its file system is believed now.
+ */
+#define LC_PUBLISH_UNFLUSHED 1
 int lc_publish_apply(int root, const struct lc_change_list *list, const struct lc_change **bad);
 
 /* Makes what apply has done durable: one flush for each file system where that will do. */
 int lc_publish_flush(int root, const struct lc_change_list *list, const struct lc_change **bad);
+
+/* What a sector of an edited range holds; 0: what somebody else has written. */
+#define LC_PATCH_IS_OLD 1u
+#define LC_PATCH_IS_NEW 2u
+#define LC_PATCH_IS_TORN 4u /* of both something */
+
+/*
+ * Parts of an edit in place, of an open file by the open object that has both
+ * contents. prove: -EBADMSG if that is damaged. look calls found for each sector,
+ * at counts from the range's start, until it does not return 0. write: the new
+ * content, not flushed, and the file never gets smaller.
+ */
+typedef int lc_publish_patch_sector(void *context, uint64_t at, size_t length, unsigned is);
+
+int lc_publish_patch_prove(int contents, const struct lc_patch *patch);
+int lc_publish_patch_look(int file, int contents, const struct lc_patch *patch,
+                          lc_publish_patch_sector *found, void *context);
+int lc_publish_patch_write(int file, int contents, const struct lc_patch *patch);
 
 /* Owner, attribute, mode, time of the change on an open file, in that order. */
 int lc_publish_set(int fd, const struct lc_change *change);

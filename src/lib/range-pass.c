@@ -23,26 +23,11 @@ struct pass {
 	unsigned char *old;
 };
 
-/*
- * Taking back may be cut short as well, in a sector in which writing was: then
- * each byte is old or new, and that is all there is to say.
- */
-static int bytes_known(const unsigned char *now, const unsigned char *old, const unsigned char *new,
-                       size_t count)
-{
-	size_t i;
-
-	for (i = 0; i < count; i++)
-		if (now[i] != old[i] && now[i] != new[i])
-			return 0;
-	return 1;
-}
-
 static int sector_known(const struct pass *pass, const unsigned char *now, const unsigned char *old,
                         const unsigned char *new, size_t count)
 {
 	if (pass->edit->state == LC_RANGE_BACK)
-		return bytes_known(now, old, new, count);
+		return lc_inplace_bytes_known(now, old, new, count);
 	return lc_inplace_sector_known(now, old, new, count);
 }
 

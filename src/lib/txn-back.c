@@ -41,8 +41,7 @@ static int identify_on_disk(struct way *way, const char *path, struct lc_identit
 	return rc;
 }
 
-/* path lies at or below from: the same below to. 1, 0, or -ENAMETOOLONG. */
-static int carry(char path[PATH_MAX], const char *from, const char *to)
+int lc_txn_carry(char path[PATH_MAX], const char *from, const char *to)
 {
 	size_t length = strlen(from), rest;
 
@@ -74,12 +73,12 @@ static int locate(const struct way *way, const char *path, char real[PATH_MAX])
 
 		if (c->type != LC_CHANGE_TAKE && c->type != LC_CHANGE_PUT)
 			continue;
-		rc = carry(real, to, from);
+		rc = lc_txn_carry(real, to, from);
 		if (rc < 0)
 			return rc;
 		if (rc)
 			continue;
-		rc = carry(real, from, to);
+		rc = lc_txn_carry(real, from, to);
 		if (rc < 0)
 			return rc;
 		/* Gone from there, if nothing came in exchange. */

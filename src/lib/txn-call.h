@@ -21,6 +21,8 @@ int lc_call_begin(struct lc_call *call, struct commit_txn *txn, const char *oper
 int lc_call_failed(struct lc_call *call, int rc, const char *text);
 /* From now on the object stands at the path. */
 int lc_call_put(struct lc_call *call, char *real, const struct lc_identity *identity);
+/* Refuses what would replace or remove a file that the transaction edits in place. */
+int lc_call_spares_patches(struct lc_call *call);
 int lc_call_is_directory(const struct lc_node *node);
 int lc_call_is_absent(const struct lc_node *node);
 /* What was changed of source's metadata is changed of another name of it too. */

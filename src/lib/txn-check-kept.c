@@ -34,10 +34,15 @@ static int tell(const struct shelf *shelf, int invariant, const char *id, const 
 	return 0;
 }
 
-/* 0, -EIO and the like: what the disk says; what may not be read cannot be told. */
-static int read_all(const struct shelf *shelf, int dir, const char *name, const struct stat *st)
+/*
+ * 0, -EIO and the like: what the disk says; what may not be read cannot be told.
+ * -EBADMSG: of an edit in place it is known what they should be.
+ */
+static int read_all(const struct shelf *shelf, int dir, const char *name, const struct stat *st,
+                    const struct lc_change *c)
 {
 	struct lc_digest digest;
+	struct lc_patch patch;
 	int rc, fd;
 
 	if (!S_ISREG(st->st_mode))
@@ -47,6 +52,9 @@ static int read_all(const struct shelf *shelf, int dir, const char *name, const 
 		return fd == -EACCES ? 0 : fd;
 	rc = lc_copy_digest(fd, 0, st->st_size, &digest, shelf->store->opt.cancel_fd);
 	lc_sys_drop(&fd);
+	if (!rc && lc_change_is_patch(c) && lc_change_get_patch(c, &patch) == 0 &&
+	    memcmp(digest.bytes, patch.digest.bytes, sizeof digest.bytes) != 0)
+		rc = -EBADMSG;
 	return rc;
 }
 
@@ -62,7 +70,9 @@ static int check_old(const struct shelf *shelf, int dir, const char *id, const s
 		return tell(shelf, 2, id, name, "is not the old version that was kept");
 	if (rc < 0)
 		return rc;
-	rc = read_all(shelf, dir, name, &st);
+	rc = read_all(shelf, dir, name, &st, c);
+	if (rc == -EBADMSG)
+		return tell(shelf, 2, id, name, "is not what was kept of an edit in place");
 	if (rc == -ENODATA || rc == -EIO)
 		return tell(shelf, 2, id, name, "an old version that was kept cannot be read");
 	return rc;

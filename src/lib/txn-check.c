@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "txn-keep.h"
+#include "txn-patch.h"
 
 #include "beneath.h"
 #include "copy.h"
@@ -90,6 +91,23 @@ static int stands_at(const struct checking *check, const char *path,
 	return st.st_ino == wanted->inode && (st.st_mode & S_IFMT) == (wanted->mode & S_IFMT);
 }
 
+/* Both contents of an edit in place wait until it is complete. 1, 0, or a negative errno. */
+static int has_contents(const struct checking *check, const struct lc_change *c)
+{
+	struct lc_beneath_cache cache;
+	struct lc_patch patch;
+	struct stat st;
+	int rc = lc_change_get_patch(c, &patch);
+
+	lc_beneath_init(&cache, check->store->root);
+	if (!rc)
+		rc = lc_beneath_stat(&cache, c->place, &st);
+	lc_beneath_release(&cache);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	return S_ISREG(st.st_mode) && (uint64_t)st.st_size == patch.total;
+}
+
 /* 3: what is to be put waits, or has been put. */
 static int check_steps(const struct checking *check, const struct lc_logged *logged)
 {
@@ -99,6 +117,14 @@ static int check_steps(const struct checking *check, const struct lc_logged *log
 	for (i = 0; i < logged->list.count; i++) {
 		const struct lc_change *c = &logged->list.items[i];
 
+		if (c->type == LC_CHANGE_PATCH) {
+			rc = has_contents(check, c);
+			if (rc < 0)
+				return rc;
+			if (!rc)
+				tell(check, 3, c->path,
+				     "was committed, and what is to be written is not there");
+		}
 		/* What the log holds need not be staged. */
 		if (c->type != LC_CHANGE_PUT || !lc_txn_in_stage(c->place) || c->after.inode == 0)
 			continue;
@@ -181,13 +207,14 @@ static int check_operation(const struct checking *check, const char *stage,
 {
 	int rc;
 
-	if (op->type != LC_OPERATION_PUT)
+	if (op->type != LC_OPERATION_PUT && op->type != LC_OPERATION_PATCH)
 		return 0;
 	if (strncmp(op->place, stage, strlen(stage)) != 0 || op->place[strlen(stage)] != '/')
 		return lc_txn_in_stage(op->place)
 		               ? tell(check, 1, op->place, "another transaction refers to it")
 		               : 0;
-	rc = stands_at(check, op->place, &op->after);
+	rc = lc_change_is_patch(op) ? has_contents(check, op)
+	                            : stands_at(check, op->place, &op->after);
 	if (rc == 0)
 		tell(check, 3, op->place, "was staged, and is not there");
 	return rc < 0 ? rc : 0;
@@ -258,7 +285,7 @@ static int check_object(void *context, const char *name)
 	for (i = 0; i < sizeof parts / sizeof parts[0]; i++)
 		if (strcmp(name, parts[i]) == 0)
 			return 0;
-	if (strays->committed && lc_keep_is_made(name))
+	if ((strays->committed && lc_keep_is_made(name)) || lc_txn_is_shown(name))
 		return 0;
 	snprintf(path, sizeof path, "%s/%s", strays->stage, name);
 	if (!has_place(strays->places, path))

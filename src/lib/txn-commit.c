@@ -3,6 +3,7 @@
 
 #include "txn-internal.h"
 #include "txn-keep.h"
+#include "txn-patch.h"
 
 #include "beneath.h"
 #include "error.h"
@@ -17,7 +18,7 @@
 /* A record that names one staged object, with its path. */
 #define STAGED_RECORD_MAX 256
 
-static int changed_by_others(struct commit_txn *txn, const char *path, struct commit_error *err)
+int lc_txn_changed(const struct commit_txn *txn, const char *path, struct commit_error *err)
 {
 	return lc_error_format(err, COMMIT_EREFUSED, ESTALE, "commit", path,
 	                       "was changed by somebody else since transaction %s touched it",
@@ -93,7 +94,7 @@ static int plan(struct commit_txn *txn, struct lc_change_list *list, struct comm
 	int rc = lc_view_plan(txn->view, list, &path);
 
 	if (rc == -ESTALE)
-		return changed_by_others(txn, path, err);
+		return lc_txn_changed(txn, path, err);
 	if (rc)
 		return lc_txn_fail(txn, rc, "prepare", *path ? path : txn->id, NULL, err);
 	rc = check_rights(txn, list, err);
@@ -119,6 +120,9 @@ int commit_txn_prepare(struct commit_txn *txn, struct commit_error *err)
 		rc = plan(txn, &list, err);
 	if (!rc)
 		rc = note(txn, &list, err);
+	if (!rc)
+		rc = lc_txn_hold(txn, &list, err);
+	lc_txn_let_go(txn);
 	lc_change_list_release(&list);
 	return rc;
 }
@@ -243,7 +247,9 @@ static int commit_list(struct commit_txn *txn, struct lc_change_list *list,
 	if (list->count == 0)
 		return commit_txn_abort(txn, err);
 	describe(txn, &info);
-	rc = lc_txn_keep_room(txn, list, err);
+	rc = lc_txn_hold(txn, list, err);
+	if (!rc)
+		rc = lc_txn_keep_room(txn, list, err);
 	if (!rc)
 		rc = make_durable(txn, &info, list, err);
 	if (rc)
@@ -279,6 +285,7 @@ int commit_txn_commit(struct commit_txn *txn, struct commit_txn_result *result,
 		rc = note(txn, &list, err);
 	if (!rc)
 		rc = commit_list(txn, &list, &done, err);
+	lc_txn_let_go(txn);
 	lc_store_leave(txn->store);
 	if (result && (rc == 0 || rc == COMMIT_EPENDING)) {
 		*result = done;

@@ -8,6 +8,7 @@
  *     txn-meta.c      those that change metadata
  *     txn-move.c      moves that are a copy
  *     txn-copy.c      the copies
+ *     txn-patch*.c    ranges that are edited in place (txn-patch.h)
  *     txn-look.c      what stands where, for the public interface
  *     txn-stage.c     new objects in the stage
  *     txn-birth.c     what their directory gives them
@@ -100,6 +101,12 @@ struct lc_txn_birth {
 	int known;
 };
 
+/* A file that the commit edits in place, open and locked. */
+struct lc_held {
+	int fd;
+	struct stat before;
+};
+
 struct commit_txn {
 	struct commit_store *store;
 	char id[COMMIT_TXN_ID_SIZE];
@@ -137,6 +144,9 @@ struct commit_txn {
 	struct lc_txn_last on_disk;
 	/* records are flushed together later */
 	int batch;
+	/* txn-patch-hold.c */
+	struct lc_held *held;
+	size_t held_count;
 };
 
 /* txn.c */
@@ -293,6 +303,9 @@ int lc_txn_restage(struct commit_store *store, uint64_t number,
 /* Fills identities of staged contents into the steps that put them. -EBADMSG: unknown ones. */
 int lc_txn_fill_staged(struct lc_change_list *steps, const struct lc_change_list *staged);
 
+/* txn-commit.c */
+int lc_txn_changed(const struct commit_txn *txn, const char *path, struct commit_error *err);
+
 /* txn-look.c */
 /* The path without links on the way; -EPERM: it is the store's. */
 int lc_txn_canonical(struct commit_txn *txn, const char *path, char canonical[PATH_MAX]);
@@ -398,6 +411,9 @@ void lc_txn_decisions_release(struct lc_decisions *decisions);
  */
 int lc_txn_take_back(const struct commit_store *store, const char *id,
                      const struct lc_change_list *list, struct lc_change_list *back);
+
+/* If path lies at or below from, it becomes the same below to: 1, 0, or -ENAMETOOLONG. */
+int lc_txn_carry(char path[PATH_MAX], const char *from, const char *to);
 
 /* A place in a stage, not at another path of the tree. */
 int lc_txn_in_stage(const char *place);

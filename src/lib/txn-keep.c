@@ -37,7 +37,8 @@ int lc_keep_open(const struct commit_store *store, uint64_t number)
 
 static int leaves_old(const struct lc_change *change)
 {
-	return (change->type == LC_CHANGE_TAKE && change->after.mode == 0) ||
+	return change->type == LC_CHANGE_PATCH ||
+	       (change->type == LC_CHANGE_TAKE && change->after.mode == 0) ||
 	       (change->type == LC_CHANGE_PUT && change->before.mode != 0);
 }
 
@@ -59,15 +60,19 @@ void lc_keep_copy_name(const char *name, char copy[64])
 	snprintf(copy, 64, COPY_PREFIX "%s", name);
 }
 
-/* Is the kept version what the commit has replaced? */
-static int is_intact(const struct stat *st, const struct lc_identity *before, int copied)
+/* Is the kept version what the commit has replaced? Of a range it is both contents. */
+static int is_intact(const struct stat *st, const struct lc_change *change, int copied)
 {
 	struct lc_identity now;
+	struct lc_patch patch;
 
+	if (change->type == LC_CHANGE_PATCH)
+		return lc_change_get_patch(change, &patch) == 0 && S_ISREG(st->st_mode) &&
+		       (uint64_t)st->st_size == patch.total;
 	lc_identity_of(st, &now);
 	if (copied)
-		now.inode = before->inode;
-	return lc_identity_same(&now, before);
+		now.inode = change->before.inode;
+	return lc_identity_same(&now, &change->before);
 }
 
 int lc_keep_find(int dir, const struct lc_change *change, const char *id,
@@ -85,7 +90,7 @@ int lc_keep_find(int dir, const struct lc_change *change, const char *id,
 	}
 	if (rc)
 		return rc;
-	return is_intact(st, &change->before, copied) ? copied : -EBADMSG;
+	return is_intact(st, change, copied) ? copied : -EBADMSG;
 }
 
 /* An old version that waits in the stage. */

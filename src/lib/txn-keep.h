@@ -125,7 +125,7 @@ int lc_undo_copy(struct commit_txn *txn, int dir, const char *old, const char *n
 /* txn-check-kept.c: breaches in history */
 int lc_keep_check(const struct commit_store *store, lc_txn_breach *found, void *context);
 
-/* -ESTALE: *bad is the path that is not as the steps have left it. */
-int lc_undo_check(int root, const struct lc_change_list *list, const char **bad);
+/* -ESTALE: *bad is the path that is not as the steps have left it; kept is their directory. */
+int lc_undo_check(int root, int kept, const struct lc_change_list *list, const char **bad);
 
 #endif

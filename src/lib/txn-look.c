@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "txn-internal.h"
+#include "txn-patch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -75,6 +75,11 @@ int commit_txn_look(struct commit_txn *txn, const char *path, enum commit_kind *
 		rc = lc_view_look(txn->view, canonical, &node);
 	if (!rc && real && lc_txn_is_waiting(&node)) {
 		rc = lc_txn_stage_contents(txn, err);
+		if (rc)
+			return rc;
+	}
+	if (!rc && real) {
+		rc = lc_txn_show(txn, canonical, &node, err);
 		if (rc)
 			return rc;
 	}

@@ -52,6 +52,9 @@ int lc_call_share_changes(const struct lc_call *source, struct lc_call *call)
 		                          m->attribute, m->value, m->value_length};
 		struct lc_change copy;
 
+		/* The old name stays, and the file is edited once. */
+		if (lc_change_is_patch(m))
+			continue;
 		rc = make_meta(call, &wish, &copy);
 		if (rc)
 			return lc_call_failed(call, rc, NULL);

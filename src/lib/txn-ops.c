@@ -61,6 +61,15 @@ int lc_call_is_directory(const struct lc_node *node)
 	return S_ISDIR(node->identity.mode);
 }
 
+int lc_call_spares_patches(struct lc_call *call)
+{
+	if (!lc_view_has_patch(call->txn->view, call->path))
+		return 0;
+	lc_txn_poison(call->txn);
+	return lc_error_set(call->err, COMMIT_EREFUSED, EBUSY, call->operation, call->path,
+	                    "this transaction patches it; it cannot be replaced or removed too");
+}
+
 int lc_call_is_absent(const struct lc_node *node)
 {
 	return node->state == LC_NODE_ABSENT;
@@ -181,7 +190,9 @@ static int put(struct commit_txn *txn, const char *path, int fd, int mode_of, co
 	if (!lc_call_is_absent(&call.node) && !S_ISREG(call.node.identity.mode) &&
 	    !S_ISLNK(call.node.identity.mode))
 		return lc_call_failed(&call, -EINVAL, "not a regular file");
-	rc = find_stage(&call, &at);
+	rc = lc_call_spares_patches(&call);
+	if (!rc)
+		rc = find_stage(&call, &at);
 	if (rc)
 		return rc;
 	if (fd < 0 && !has_changes(&call) && lc_txn_may_log(txn, at, &call.node, length) &&
@@ -213,8 +224,11 @@ int commit_txn_put_fd(struct commit_txn *txn, const char *path, int fd, int mode
 static int take_away(struct lc_call *call)
 {
 	char nowhere[] = "";
-	int rc = lc_view_remove(call->txn->view, call->path);
+	int rc = lc_call_spares_patches(call);
 
+	if (rc)
+		return rc;
+	rc = lc_view_remove(call->txn->view, call->path);
 	uncount(call);
 	lc_txn_mounts_forget(call->txn);
 	return rc ? lc_call_failed(call, rc, NULL)
@@ -379,9 +393,15 @@ int commit_txn_mv(struct commit_txn *txn, const char *from, const char *to,
 		                      rc == -EINVAL ? "cannot be moved into itself" : NULL);
 	if (strcmp(source.path, call.path) == 0)
 		return 0;
+	rc = lc_call_spares_patches(&call);
+	if (rc)
+		return rc;
 	rc = needs_copy(&source, &call);
 	if (rc < 0)
 		return lc_call_failed(&source, rc, NULL);
+	/* A copy would not be what is patched. */
+	if (rc && lc_view_has_patch(txn->view, source.path))
+		return lc_call_failed(&source, -EXDEV, "this transaction patches it in place");
 	if (rc) {
 		rc = lc_txn_move_copy(txn, source.path, call.path, err);
 		if (rc)

@@ -35,6 +35,10 @@ static int pending(int rc, const char *path, struct commit_error *err)
 		return lc_error_format(err, COMMIT_EPENDING, ENODEV, "publish", path,
 		                       "the file system that was mounted here is missing; "
 		                       "committed, mount it and commit-recover finishes it");
+	if (rc == -EBUSY)
+		return lc_error_set(err, COMMIT_EPENDING, EBUSY, "publish", path,
+		                    "somebody else edits this file just now; committed, "
+		                    "commit-recover finishes it");
 	if (rc == -EXDEV)
 		return lc_error_format(err, COMMIT_EPENDING, EXDEV, "publish", path,
 		                       "something else is mounted over its directory now; "
@@ -91,6 +95,10 @@ int lc_txn_publish(struct commit_store *store, struct lc_logged *logged, struct 
 	rc = apply(store, logged, &bad);
 	if (rc == -ESTALE)
 		return conflict(logged->number, bad->path, err);
+	if (rc == LC_PUBLISH_UNFLUSHED) {
+		lc_txn_note_unflushed(store, logged);
+		return unflushed(bad->path, -EIO, err);
+	}
 	return rc ? pending(rc, bad->path, err) : 0;
 }
 

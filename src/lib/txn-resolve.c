@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "txn-internal.h"
+#include "txn-patch.h"
 
 #include "beneath.h"
 #include "bytes.h"
@@ -154,6 +154,16 @@ static int take_out(const struct resolving *r, const struct lc_change *directory
 	return rc == -ESTALE ? 0 : rc;
 }
 
+/* An edit in place, and what is kept aside for it. */
+static struct lc_patch_case patches_of(const struct resolving *r)
+{
+	return (struct lc_patch_case){.store = r->store,
+	                              .id = r->id,
+	                              .list = &r->decisions.items[r->at].logged->list,
+	                              .kept = r->resolution->kept,
+	                              .context = r->resolution->context};
+}
+
 /* What stands in the way of one step goes out of it. */
 static int clear_step(const struct resolving *r, const struct lc_change *c)
 {
@@ -179,17 +189,22 @@ static int clear_all(const struct resolving *r, struct commit_error *err)
 {
 	const struct lc_decision *decision = &r->decisions.items[r->at];
 	const struct lc_change_list *list = &decision->logged->list;
+	const struct lc_patch_case patches = patches_of(r);
 	int cleared = 0, rc;
 	size_t i;
 
 	for (i = 0; i < list->count; i++) {
-		/* What is gone needs no room. */
-		if (decision->foreign[i] != LC_FOREIGN)
-			continue;
-		rc = clear_step(r, &list->items[i]);
+		const struct lc_change *c = &list->items[i];
+		int patch = c->type == LC_CHANGE_PATCH;
+
+		/* What is gone needs no room, but what was to be written in it is kept. */
+		if (decision->foreign[i] == LC_FOREIGN)
+			rc = patch ? lc_txn_patch_force(&patches, c) : clear_step(r, c);
+		else
+			rc = patch && decision->foreign[i] ? lc_txn_patch_rescue(&patches, c) : 0;
 		if (rc)
-			return fail_at(r, rc, list->items[i].path, err);
-		cleared = 1;
+			return fail_at(r, rc, c->path, err);
+		cleared |= decision->foreign[i] == LC_FOREIGN;
 	}
 	return cleared;
 }
@@ -348,6 +363,7 @@ static int abort_it(struct resolving *r, struct commit_error *err)
 	const struct lc_decision *decision = &r->decisions.items[r->at];
 	struct lc_logged back = {.number = 0};
 	const struct lc_logged *done[2] = {&back, decision->logged};
+	const struct lc_patch_case patches = patches_of(r);
 	int rc;
 
 	/* What a flush after it says could not be believed either. */
@@ -356,6 +372,8 @@ static int abort_it(struct resolving *r, struct commit_error *err)
 	rc = new_number(&back);
 	if (!rc)
 		rc = lc_txn_take_back(r->store, r->id, &decision->logged->list, &back.list);
+	if (!rc)
+		rc = lc_txn_patch_back(&patches, &back.list);
 	rc = rc ? fail_at(r, rc, "", err) : log_back(r, &back, err);
 	if (!rc) {
 		tell_beside(r, &back.list);

@@ -14,7 +14,8 @@
 /*
  * What publishing may need on a file system: a directory that takes names grows
  * by blocks, and so does what says where its blocks are. A leaf that is split
- * leaves both halves half empty.
+ * leaves both halves half empty. A range that is edited in place may lie in a hole,
+ * behind the end, or in a file that is never overwritten.
  */
 #define ENTRY_HEAD 16
 #define BLOCKS_EXTRA 3
@@ -70,6 +71,15 @@ static void add_name(struct need *need, struct side *side, const char *path)
 	side->names += ENTRY_HEAD + strlen(base);
 }
 
+static uint64_t patch_needs(const struct lc_change *c, uint64_t block)
+{
+	struct lc_patch patch;
+
+	if (lc_change_get_patch(c, &patch) != 0)
+		return 0;
+	return (patch.new_length / block + 1 + BLOCKS_EXTRA) * block;
+}
+
 static void add_step(struct need *need, const struct lc_change *c)
 {
 	const struct lc_mount *mount = lc_mounts_find(need->mounts, c->path);
@@ -80,6 +90,8 @@ static void add_step(struct need *need, const struct lc_change *c)
 		add_name(need, &need->paths, c->path);
 	else if (c->type == LC_CHANGE_META && c->attribute)
 		need->bytes[mount - need->mounts->items] += block_of(mount) + c->value_length;
+	else if (c->type == LC_CHANGE_PATCH)
+		need->bytes[mount - need->mounts->items] += patch_needs(c, block_of(mount));
 }
 
 static int keep(struct commit_txn *txn, size_t at, uint64_t bytes)

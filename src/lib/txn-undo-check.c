@@ -4,6 +4,7 @@
 #include "txn-keep.h"
 
 #include "beneath.h"
+#include "publish.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -22,10 +23,13 @@ struct steps {
 
 struct check {
 	struct lc_beneath_cache cache;
+	/* what was kept of the commit */
+	int kept;
 	/* by path */
 	struct steps puts;
 	/* by inode */
 	struct steps metas;
+	struct steps patches;
 };
 
 static int compare_paths(const void *a, const void *b)
@@ -93,6 +97,16 @@ static int has_meta(const struct check *check, const struct lc_change *c)
 	               compare_inodes) != NULL;
 }
 
+/* The object, and its version too, unless that was edited: then its ranges tell. */
+static int is_version(const struct check *check, const struct lc_identity *now,
+                      const struct lc_change *c)
+{
+	if (bsearch(&c, check->patches.items, check->patches.count,
+	            sizeof(const struct lc_change *), compare_inodes))
+		return now->inode == c->after.inode && S_ISREG(now->mode);
+	return lc_identity_same(now, &c->after);
+}
+
 /* Something else was put there, or at a directory above: that is looked at itself. */
 static int is_put_over(const struct check *check, const char *path)
 {
@@ -143,7 +157,7 @@ static int check_put(struct check *check, const struct lc_change *c)
 		return rc;
 	if (st.st_mode)
 		lc_identity_of(&st, &now);
-	if (!lc_identity_same(&now, &c->after) || !now.mode)
+	if (!is_version(check, &now, c) || !now.mode)
 		return -ESTALE;
 	if (!has_meta(check, c) && now.mode != c->after.mode)
 		return -ESTALE;
@@ -221,7 +235,7 @@ static int check_meta(struct check *check, const struct lc_change *c)
 	if (rc || !st.st_mode)
 		return rc ? rc : -ESTALE;
 	lc_identity_of(&st, &now);
-	if (now.inode != c->after.inode || !lc_identity_same(&now, &c->after))
+	if (now.inode != c->after.inode || !is_version(check, &now, c))
 		return -ESTALE;
 	if (c->mode != UINT32_MAX && !is_overruled(check, c, 'm') &&
 	    (st.st_mode & bits) != (c->mode & bits))
@@ -233,18 +247,52 @@ static int check_meta(struct check *check, const struct lc_change *c)
 	return c->attribute && !is_overruled(check, c, 'a') ? check_attribute(check, c) : 0;
 }
 
+static int is_new(void *context, uint64_t at, size_t length, unsigned is)
+{
+	(void)context, (void)at, (void)length;
+	return is & LC_PATCH_IS_NEW ? 0 : -ESTALE;
+}
+
+/* What else was written to the file is not ours, and stays. */
+static int check_patch(struct check *check, const struct lc_change *c)
+{
+	struct lc_patch patch;
+	struct stat st;
+	int contents = -1, file = lc_beneath_open(check->cache.root, c->path, O_RDONLY | O_NONBLOCK);
+	int rc = file == -ENOENT || file == -ENOTDIR || file == -ELOOP ? -ESTALE : file;
+
+	if (rc >= 0)
+		rc = lc_sys_fstat(file, &st);
+	if (!rc && (st.st_ino != c->after.inode || (uint64_t)st.st_size != c->after.size))
+		rc = -ESTALE;
+	if (!rc)
+		rc = lc_change_get_patch(c, &patch);
+	if (!rc)
+		rc = contents = lc_sys_open(check->kept, strrchr(c->place, '/') + 1,
+		                            O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	if (rc >= 0)
+		rc = lc_publish_patch_prove(contents, &patch);
+	if (!rc)
+		rc = lc_publish_patch_look(file, contents, &patch, is_new, NULL);
+	lc_sys_drop(&contents);
+	lc_sys_drop(&file);
+	return rc;
+}
+
 static int check_step(struct check *check, const struct lc_change *c)
 {
 	if (c->type == LC_CHANGE_TAKE)
 		return check_absent(check, c->path);
 	if (c->type == LC_CHANGE_PUT)
 		return check_put(check, c);
+	if (c->type == LC_CHANGE_PATCH)
+		return check_patch(check, c);
 	return lc_change_is_meta(c) ? check_meta(check, c) : 0;
 }
 
-int lc_undo_check(int root, const struct lc_change_list *list, const char **bad)
+int lc_undo_check(int root, int kept, const struct lc_change_list *list, const char **bad)
 {
-	struct check check = {.puts = {NULL, 0}};
+	struct check check = {.kept = kept};
 	size_t i;
 	int rc;
 
@@ -252,6 +300,8 @@ int lc_undo_check(int root, const struct lc_change_list *list, const char **bad)
 	rc = collect(list, is_put, compare_paths, &check.puts);
 	if (!rc)
 		rc = collect(list, lc_change_is_meta, compare_steps, &check.metas);
+	if (!rc)
+		rc = collect(list, lc_change_is_patch, compare_steps, &check.patches);
 	for (i = 0; i < list->count && !rc; i++) {
 		*bad = list->items[i].path;
 		rc = check_step(&check, &list->items[i]);
@@ -259,5 +309,6 @@ int lc_undo_check(int root, const struct lc_change_list *list, const char **bad)
 	lc_beneath_release(&check.cache);
 	free(check.puts.items);
 	free(check.metas.items);
+	free(check.patches.items);
 	return rc;
 }

@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "txn-keep.h"
+#include "txn-patch.h"
 
 #include "error.h"
 #include "sys.h"
@@ -210,6 +211,25 @@ static int undo_take(struct undo *undo, const struct lc_change *c)
 	return rc ? fail(undo, rc, c->path, NULL) : 0;
 }
 
+/* The old content of a range becomes the new one, and the file gets its old size. */
+static int undo_patch(struct undo *undo, const struct lc_change *c)
+{
+	const char *name = lc_keep_name(c, undo->id);
+	struct lc_patch_source source = {.is_part = 1, .size = c->before.size};
+	struct lc_patch patch;
+	int rc = lc_change_get_patch(c, &patch);
+
+	source.fd = rc ? rc : lc_sys_open(undo->dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+	if (source.fd < 0)
+		return fail(undo, source.fd, c->path, "its old content was not kept");
+	source.at = patch.old_at;
+	source.length = patch.old_length;
+	source.span = patch.new_length;
+	rc = lc_txn_patch(undo->txn, c->path, patch.offset, &source, undo->err);
+	lc_sys_drop(&source.fd);
+	return rc;
+}
+
 /* Takes over attribute and value. */
 static int put_meta(struct undo *undo, const char *path, struct lc_change *meta)
 {
@@ -314,6 +334,8 @@ static int turn_round(struct undo *undo)
 			rc = undo_put(undo, c);
 		else if (c->type == LC_CHANGE_TAKE)
 			rc = undo_take(undo, c);
+		else if (c->type == LC_CHANGE_PATCH)
+			rc = undo_patch(undo, c);
 	}
 	return rc ? rc : undo_metas(undo, 1);
 }
@@ -322,7 +344,7 @@ static int turn_round(struct undo *undo)
 static int check(struct undo *undo)
 {
 	const char *bad = undo->id;
-	int rc = lc_undo_check(undo->txn->store->root, &undo->list, &bad);
+	int rc = lc_undo_check(undo->txn->store->root, undo->dir, &undo->list, &bad);
 
 	if (rc == -ESTALE)
 		return refuse(undo, bad);

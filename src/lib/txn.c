@@ -249,6 +249,29 @@ int commit_txn_begin(struct commit_txn **out, struct commit_store *store,
 	return 0;
 }
 
+/* The file was looked at when it was patched: what it was then counts. */
+static int repeat_patch(struct commit_txn *txn, struct lc_change *op, int knew)
+{
+	struct lc_identity seen = op->before;
+	char *path = strdup(op->path);
+	struct lc_patch patch;
+	size_t at;
+	int rc = path ? lc_change_get_patch(op, &patch) : -ENOMEM;
+
+	if (!rc) {
+		txn->bytes += patch.new_length;
+		txn->serial++;
+		/* Its mount has to be known when the commit is checked. */
+		(void)lc_txn_mount_for(txn, path, &at);
+		rc = lc_view_meta(txn->view, path, op);
+		memset(op, 0, sizeof *op);
+	}
+	if (!rc && !knew)
+		rc = lc_view_set_seen(txn->view, path, &seen);
+	free(path);
+	return rc;
+}
+
 /* Makes an operation of an earlier process again, with what that one has seen. */
 static int repeat(struct commit_txn *txn, struct lc_change *op)
 {
@@ -260,6 +283,8 @@ static int repeat(struct commit_txn *txn, struct lc_change *op)
 	size_t at;
 	int rc;
 
+	if (op->type == LC_OPERATION_PATCH)
+		return repeat_patch(txn, op, knew);
 	if (op->type != LC_OPERATION_META && op->value_length == sizeof(uint64_t))
 		txn->bytes = lc_get_le64(op->value);
 	switch (op->type) {

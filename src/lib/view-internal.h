@@ -7,6 +7,7 @@
  *     view-table.c   the table of paths
  *     view-plan.c    from a view to the steps that make the tree equal to it
  *     view-left.c    metadata of files that lose a name
+ *     view-patch.c   ranges of files
  */
 #ifndef LC_VIEW_INTERNAL_H
 #define LC_VIEW_INTERNAL_H
@@ -84,6 +85,9 @@ void lc_view_free_entries(struct lc_view *view);
 /* view-plan.c: the same change of metadata, as a step on that object at that path */
 int lc_view_copy_meta(const struct lc_change *from, const char *path, const char *place,
                       const struct lc_identity *identity, struct lc_change *to);
+
+/* view-patch.c: steps of one list */
+void lc_view_settle_sizes(struct lc_change_list *patches);
 
 /* view-left.c */
 /* The object is about to leave the entry: what waits for it is kept. 0 or -ENOMEM. */

@@ -23,6 +23,7 @@ struct plan {
 	struct lc_change_list firsts;
 	struct lc_change_list takes;
 	struct lc_change_list puts;
+	struct lc_change_list patches;
 	struct lc_change_list metas;
 	struct passage *passages;
 	size_t passage_count;
@@ -291,6 +292,17 @@ int lc_view_copy_meta(const struct lc_change *from, const char *path, const char
 	return 0;
 }
 
+/* Its place is that of its contents, and it knows the file before and after. */
+static int plan_patch(struct plan *plan, const struct lc_entry *entry,
+                      const struct lc_change *change)
+{
+	struct lc_change copy;
+	int rc = lc_view_copy_meta(change, entry->path, change->place, &change->after, &copy);
+
+	copy.type = LC_CHANGE_PATCH;
+	return rc ? rc : lc_change_list_add(&plan->patches, &copy);
+}
+
 static int plan_metas(struct plan *plan, const struct lc_entry *entry)
 {
 	struct lc_change copy;
@@ -298,6 +310,10 @@ static int plan_metas(struct plan *plan, const struct lc_entry *entry)
 	int rc = 0;
 
 	for (i = 0; i < entry->metas.count && !rc; i++) {
+		if (lc_change_is_patch(&entry->metas.items[i])) {
+			rc = plan_patch(plan, entry, &entry->metas.items[i]);
+			continue;
+		}
 		rc = lc_view_copy_meta(&entry->metas.items[i], entry->path, "", &entry->identity,
 		                       &copy);
 		if (!rc)
@@ -388,6 +404,7 @@ static void release(struct plan *plan)
 	lc_change_list_release(&plan->firsts);
 	lc_change_list_release(&plan->takes);
 	lc_change_list_release(&plan->puts);
+	lc_change_list_release(&plan->patches);
 	lc_change_list_release(&plan->metas);
 }
 
@@ -404,12 +421,15 @@ int lc_view_plan(struct lc_view *view, struct lc_change_list *list, const char *
 	sort(&plan.firsts, by_turn);
 	sort(&plan.takes, by_depth_down);
 	sort(&plan.puts, by_depth);
+	lc_view_settle_sizes(&plan.patches);
 	sort(&plan.metas, by_turn);
 	rc = rc ? rc : move_all(list, &plan.firsts);
 	if (!rc)
 		rc = move_all(list, &plan.takes);
 	if (!rc)
 		rc = move_all(list, &plan.puts);
+	if (!rc)
+		rc = move_all(list, &plan.patches);
 	if (!rc)
 		rc = move_all(list, &plan.metas);
 	release(&plan);

@@ -6,8 +6,9 @@
  * looks at the view, so that the second of two operations sees the first. In
  * the end the view is turned into the steps that make the tree equal to it:
  * first everything that leaves its path is taken, deepest first; then
- * everything new is put, shallowest first. Metadata of a file that loses a name
- * and keeps another come before, all others last.
+ * everything new is put, shallowest first; then ranges are edited in place.
+ * Metadata of a file that loses a name and keeps another come before all that,
+ * all others last.
  *
  * Paths are relative to the root, as in beneath.h. All functions return 0 or a
  * negative errno of the system call that they stand for.
@@ -71,11 +72,17 @@ int lc_view_put(struct lc_view *view, const char *path, const char *real,
                 const struct lc_identity *identity);
 int lc_view_remove(struct lc_view *view, const char *path);
 int lc_view_move(struct lc_view *view, const char *from, const char *to);
-/* Metadata of an original object; takes over what change holds. */
+/* Metadata of an original object, or a range of it; takes over what change holds. */
 int lc_view_meta(struct lc_view *view, const char *path, struct lc_change *change);
 
 /* Such changes of the object at path so far; NULL: none. */
 const struct lc_change_list *lc_view_metas(const struct lc_view *view, const char *path);
+
+/* A range of that file that waits to be edited and one of those bytes: 1 or 0. */
+int lc_view_is_patched(const struct lc_view *view, const struct lc_identity *file, uint64_t offset,
+                       uint64_t length);
+/* At path, or below it, a range waits to be edited: 1 or 0. */
+int lc_view_has_patch(const struct lc_view *view, const char *path);
 
 /*
  * A staged object with inode 0 in its identity is not there yet. This looks for

@@ -46,7 +46,7 @@ static int act_operation(struct txn_session *session)
 {
 	const struct txn_options *options = session->options;
 	const struct txn_operation *operation = txn_operation_find(options->command->name);
-	struct txn_word words[2] = {{NULL, 0}};
+	struct txn_word words[TXN_OPERATION_WORDS] = {{NULL, 0}};
 	int rc = txn_session_resume(session);
 
 	for (int i = 1; i < options->operand_count; i++)
@@ -128,6 +128,8 @@ static const struct txn_command commands[] = {
         {"init", "none", 0, 0, TXN_NO_CMD, TXN_HERE | TXN_LAYOUT | TXN_JSON, txn_init},
         {"begin", "none", 0, 0, TXN_NO_CMD, TXN_OWNER | TXN_JSON, act_begin},
         {"put", "TXN PATH", 2, 2, TXN_MAY_CMD, TXN_CONTENT | TXN_EXPECT | TXN_JSON, txn_put},
+        {"patch", "TXN PATH", 2, 2, TXN_MAY_CMD, TXN_AT | TXN_CONTENT | TXN_EXPECT | TXN_JSON,
+         txn_put},
         {"rm", "TXN PATH", 2, 2, TXN_NO_CMD, TXN_JSON, act_operation},
         {"mkdir", "TXN PATH", 2, 2, TXN_NO_CMD, TXN_JSON, act_operation},
         {"rmdir", "TXN PATH", 2, 2, TXN_NO_CMD, TXN_JSON, act_operation},

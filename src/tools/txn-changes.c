@@ -7,6 +7,7 @@
 #include "jsonl.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,37 @@ int txn_changes_collect(struct txn_session *session, struct txn_changes *changes
 		         "out of memory");
 	if (changes->count > 0)
 		qsort(changes->list, changes->count, sizeof(*changes->list), compare);
+	return rc;
+}
+
+/* As it will be: what is patched is another file than it is now. */
+static int show(struct txn_session *session, struct txn_change *change)
+{
+	char real[PATH_MAX];
+	enum commit_kind kind;
+	char *shown;
+	int rc;
+
+	if (change->after != COMMIT_KIND_FILE)
+		return COMMIT_OK;
+	rc = commit_txn_look(session->txn, change->path, &kind, real, sizeof(real), &session->err);
+	if (rc != COMMIT_OK)
+		return rc;
+	shown = strdup(real);
+	if (shown == NULL)
+		return cli_fail(&session->err, COMMIT_EFAILED, ENOMEM, "look at", change->path,
+		                "out of memory");
+	free(change->real_after);
+	change->real_after = shown;
+	return COMMIT_OK;
+}
+
+int txn_changes_show(struct txn_session *session, struct txn_changes *changes)
+{
+	int rc = txn_changes_collect(session, changes);
+
+	for (size_t i = 0; rc == COMMIT_OK && i < changes->count; i++)
+		rc = show(session, &changes->list[i]);
 	return rc;
 }
 

@@ -22,6 +22,8 @@ struct txn_changes {
 };
 
 int txn_changes_collect(struct txn_session *session, struct txn_changes *changes);
+/* The same for who reads the files: copies are made of those that are patched. */
+int txn_changes_show(struct txn_session *session, struct txn_changes *changes);
 void txn_changes_release(struct txn_changes *changes);
 
 /* A new, D gone, T of another type, M changed. */

@@ -170,7 +170,7 @@ int txn_diff(struct txn_session *session)
 	int rc = txn_session_resume(session);
 
 	if (rc == COMMIT_OK)
-		rc = txn_changes_collect(session, &changes);
+		rc = txn_changes_show(session, &changes);
 	for (size_t i = 0; rc == COMMIT_OK && i < changes.count; i++)
 		rc = diff_change(session, &changes.list[i], &session->err);
 	txn_changes_release(&changes);

@@ -36,6 +36,16 @@ static int run_write(struct commit_txn *txn, const struct txn_word *words, struc
 	return commit_txn_put_bytes(txn, words[0].text, words[1].text, words[1].length, err);
 }
 
+static int run_patch(struct commit_txn *txn, const struct txn_word *words, struct commit_error *err)
+{
+	uint64_t offset;
+
+	if (parse_bytes("patch", words[1].text, &offset) != COMMIT_OK)
+		return COMMIT_EUSAGE;
+	return commit_txn_patch_bytes(txn, words[0].text, offset, words[2].text, words[2].length,
+	                              err);
+}
+
 static int run_rm(struct commit_txn *txn, const struct txn_word *words, struct commit_error *err)
 {
 	return commit_txn_rm(txn, words[0].text, err);
@@ -161,6 +171,7 @@ static int run_setxattr(struct commit_txn *txn, const struct txn_word *words,
 static const struct txn_operation operations[] = {
         {"put", {"path", "src"}, run_put},
         {"write", {"path", "text"}, run_write},
+        {"patch", {"path", "offset", "text"}, run_patch},
         {"rm", {"path", NULL}, run_rm},
         {"mkdir", {"path", NULL}, run_mkdir},
         {"rmdir", {"path", NULL}, run_rmdir},
@@ -182,7 +193,11 @@ const struct txn_operation *txn_operation_find(const char *name)
 
 int txn_operation_count(const struct txn_operation *operation)
 {
-	return operation->words[1] != NULL ? 2 : 1;
+	int count = 1;
+
+	while (count < TXN_OPERATION_WORDS && operation->words[count] != NULL)
+		count++;
+	return count;
 }
 
 /* May this word have zero bytes in it? */

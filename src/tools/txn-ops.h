@@ -2,7 +2,7 @@
 /*
  * txn-ops.h - the operations that the command line and scripts have in common
  *
- * Each has up to two words, in the same order in both places.
+ * Each has up to three words, in the same order in both places.
  */
 #ifndef TXN_OPS_H
 #define TXN_OPS_H
@@ -17,10 +17,12 @@ struct txn_word {
 	size_t length;
 };
 
+#define TXN_OPERATION_WORDS 3
+
 struct txn_operation {
 	const char *name;
-	/* what its words are called, also as keys of JSON; the second may be NULL */
-	const char *words[2];
+	/* what its words are called, also as keys of JSON; NULL: no more of them */
+	const char *words[TXN_OPERATION_WORDS];
 	int (*run)(struct commit_txn *txn, const struct txn_word *words, struct commit_error *err);
 };
 

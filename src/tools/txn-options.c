@@ -18,6 +18,7 @@
 enum {
 	OPT_OWNER = 256,
 	OPT_TTL,
+	OPT_AT,
 	OPT_FROM,
 	OPT_MIRROR,
 	OPT_STRIP,
@@ -40,6 +41,7 @@ static const struct option longs[] = {
         {"root", required_argument, NULL, 'C'},
         {"owner", required_argument, NULL, OPT_OWNER},
         {"ttl", required_argument, NULL, OPT_TTL},
+        {"at", required_argument, NULL, OPT_AT},
         {"from", required_argument, NULL, OPT_FROM},
         {"expect", required_argument, NULL, 'e'},
         {"mirror", no_argument, NULL, OPT_MIRROR},
@@ -75,6 +77,7 @@ static const struct {
         {'n', TXN_DRY_RUN},           {'0', TXN_ZERO},
         {OPT_JSON, TXN_JSON},         {OPT_STORE, TXN_LAYOUT},
         {OPT_GROUP, TXN_LAYOUT},      {OPT_KEEP, TXN_LAYOUT},
+        {OPT_AT, TXN_AT},
 };
 
 struct reading {
@@ -160,6 +163,9 @@ static int set_value(struct txn_options *options, int option, const char *value)
 		return set_string(option, value, &options->validate_at_root);
 	case OPT_STORE:
 		return set_string(option, value, &options->store);
+	case OPT_AT:
+		options->has_at = true;
+		return parse_bytes("--at", value, &options->at);
 	case OPT_KEEP:
 		return parse_bound("--keep", value, &options->keep);
 	case OPT_EXCLUDE:
@@ -282,6 +288,8 @@ static int check_sense(const struct txn_options *options, const struct reading *
 		if (reading->given[i] && (command->allowed & needs[i].bit) == 0)
 			return cli_usage(long_name(needs[i].option), "is no option of %s",
 			                 command->name);
+	if ((command->allowed & TXN_AT) != 0 && !options->has_at)
+		return cli_usage(command->name, "--at=OFFSET is missing");
 	if (applies && (options->from != NULL) == (options->operand_count > 0))
 		return cli_usage(command->name, "give either ARCHIVE or --from=DIR");
 	if (options->from != NULL && options->cmd != NULL)

@@ -24,6 +24,7 @@
 #define TXN_ZERO (1u << 6)     /* -0 */
 #define TXN_JSON (1u << 7)     /* --json */
 #define TXN_LAYOUT (1u << 9)   /* --store, --group, --keep */
+#define TXN_AT (1u << 10)      /* --at, which it needs */
 /* and a property: the working directory is the root where none is named */
 #define TXN_HERE (1u << 8)
 
@@ -57,6 +58,8 @@ struct txn_options {
 	const char *validate;
 	const char *validate_at_root;
 	const char *store;
+	bool has_at;
+	uint64_t at;
 	bool group;
 	struct parse_bound keep;
 	pid_t owner;

@@ -58,11 +58,21 @@ static int check_token(struct txn_session *session, const char *path)
 	return rc;
 }
 
+/* The whole file, or from --at on what there is. */
+static int put_content(struct txn_session *session, const char *path, int fd, int mode_of)
+{
+	const struct txn_options *options = session->options;
+
+	if (options->has_at)
+		return commit_txn_patch_fd(session->txn, path, options->at, fd, &session->err);
+	return commit_txn_put_fd(session->txn, path, fd, mode_of, &session->err);
+}
+
 static int put_descriptor(struct txn_session *session, int fd, int mode_of)
 {
 	const char *path = session->options->operands[1];
 	struct commit_error first;
-	int rc = commit_txn_put_fd(session->txn, path, fd, mode_of, &session->err);
+	int rc = put_content(session, path, fd, mode_of);
 
 	/* what the put has recorded is not older than this look */
 	if (rc == COMMIT_OK && check_token(session, path) != COMMIT_OK) {

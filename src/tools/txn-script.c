@@ -86,7 +86,7 @@ static int run_records(struct txn_session *session, struct input *input, const c
 {
 	const struct txn_operation *operation = txn_operation_find(name);
 	struct txn_word words[TXN_WORDS_MAX] = {{NULL, 0}};
-	char *copies[2] = {NULL, NULL};
+	char *copies[TXN_OPERATION_WORDS] = {NULL};
 	int count;
 	int rc = COMMIT_OK;
 
@@ -98,8 +98,8 @@ static int run_records(struct txn_session *session, struct input *input, const c
 		rc = copy_record(input, &words[i + 1], &copies[i], &session->err);
 	if (rc == COMMIT_OK)
 		rc = run_words(session, input, words, count + 1);
-	free(copies[0]);
-	free(copies[1]);
+	for (int i = 0; i < count; i++)
+		free(copies[i]);
 	return rc == COMMIT_OK ? 1 : rc;
 }
 

@@ -5,7 +5,7 @@
  *     script    = *( line LF )                              without -0
  *     line      = *blank [ operation *blank ] [ comment ]
  *     comment   = "#" *any
- *     operation = name 1*blank word [ 1*blank word ]        as txn-ops.h has them
+ *     operation = name 1*3( 1*blank word )                  as txn-ops.h has them
  *     word      = plain / quoted
  *     plain     = 1*( any but blank, LF, quotation mark )   not beginning with "#"
  *     quoted    = DQUOTE *( any but DQUOTE, backslash, LF / escape ) DQUOTE
@@ -13,7 +13,7 @@
  *                       1*3 octal digits / "x" 2 hexadecimal digits )
  *     blank     = space / tab
  *
- *     script    = *( name NUL word NUL [ word NUL ] )       with -0
+ *     script    = *( name NUL 1*3( word NUL ) )             with -0
  *
  * A line whose first byte is "{" is a JSON object instead: "op" is the name, and
  * the words stand under what txn-ops.h calls them, as a string or as an object

@@ -211,7 +211,7 @@ int txn_view_validate(struct txn_session *session)
 	        .root = commit_store_root(session->store),
 	        .here = getcwd(NULL, 0),
 	};
-	int rc = txn_changes_collect(session, &view.changes);
+	int rc = txn_changes_show(session, &view.changes);
 
 	if (rc == COMMIT_OK && view.here == NULL)
 		rc = cli_fail(&session->err, COMMIT_EFAILED, errno, "find the working directory",

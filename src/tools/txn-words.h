@@ -5,8 +5,8 @@
 
 #include "txn-ops.h"
 
-/* A name and two words. */
-#define TXN_WORDS_MAX 3
+/* A name and the words of an operation. */
+#define TXN_WORDS_MAX (1 + TXN_OPERATION_WORDS)
 
 /*
  * Cuts line, which has a zero byte at its end, in place. Returns how many words

@@ -319,13 +319,13 @@ const char *tree_differs_in_content(const struct tree *a, const struct tree *b)
 	return first_difference(a, b, has_same_content);
 }
 
-/* An object that was moved keeps its times too. */
+/* An object that was moved keeps its times too; one that was patched gets others. */
 static int is_kept_alike(const struct tree *now, const struct tree *old, int i)
 {
 	const struct node *node = &now->nodes[i];
 	int from = first_name(old, node->inode);
 
-	return from < 0 || !S_ISREG(node->mode) ||
+	return from < 0 || !S_ISREG(node->mode) || node->content != old->nodes[from].content ||
 	       (node->mtime.tv_sec == old->nodes[from].mtime.tv_sec &&
 	        node->mtime.tv_nsec == old->nodes[from].mtime.tv_nsec);
 }
