@@ -27,7 +27,7 @@ pot:
 
 po-update: pot
 	for language in $(po_languages); do \
-		msgmerge --quiet --update --backup=none --add-location=file \
+		msgmerge --quiet --update --no-fuzzy-matching --backup=none --add-location=file \
 			$(srcdir)/po/$$language.po po/libcommit.pot || exit 1; \
 	done
 

@@ -7,6 +7,7 @@
 #include "copy.h"
 #include "lock.h"
 #include "publish.h"
+#include "stage.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -99,22 +100,35 @@ static int holds(int dir, const char *name, const struct slice *slice)
 	return same;
 }
 
+static int stage_slice(struct lc_stage *stage, const struct slice *slice, const char *name)
+{
+	int rc = lc_stage_open(stage, stage->place);
+
+	if (!rc && slice->length > 0)
+		rc = lc_copy_part(slice->fd, (off_t)slice->at, (off_t)slice->length, stage->fd,
+		                  &stage->end, -1);
+	if (!rc)
+		rc = lc_stage_link_random(stage);
+	if (!rc)
+		rc = lc_stage_flush(stage, 1);
+	return rc ? rc : lc_stage_create(stage, name);
+}
+
+/* The name stands for all of it or is not there. */
 static int write_slice(int dir, const char *name, const struct slice *slice)
 {
-	int fd = lc_sys_create(dir, name, O_RDWR, 0600);
-	off_t end = 0;
-	int rc;
+	struct lc_place place = {.fd = dir, .readable = 1};
+	struct lc_stage stage;
+	struct stat st;
+	int rc = lc_sys_fstat(dir, &st);
 
-	if (fd < 0)
-		return fd;
-	rc = slice->length == 0 ? 0
-	                        : lc_copy_part(slice->fd, (off_t)slice->at, (off_t)slice->length,
-	                                       fd, &end, -1);
-	if (!rc)
-		rc = lc_sys_fsync(fd);
-	lc_sys_drop(&fd);
 	if (rc)
-		lc_sys_unlink(dir, name);
+		return rc;
+	place.inode = st.st_ino;
+	lc_stage_init(&stage);
+	stage.place = &place;
+	rc = stage_slice(&stage, slice, name);
+	lc_stage_release(&stage);
 	return rc ? rc : lc_mount_flush_directory(dir, dir);
 }
 

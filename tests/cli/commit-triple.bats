@@ -194,7 +194,7 @@ teardown() { sweep; }
 	[ $((($(date +%s%N) - begun) / 1000000)) -ge 2500 ]
 	grep -q '[KM]iB read' typescript
 	# and the line is taken away again
-	grep -q "$(printf '\r\033\[K')" typescript
+	grep -q "$(printf '\r  *\r')" typescript
 	gives 0 script -qec 'commit-triple check -q --bwlimit=128K a/s b/s c/s' typescript
 	! grep -q '[KM]iB read' typescript || false
 	gives 0 commit-triple check --bwlimit=1M a/s b/s c/s

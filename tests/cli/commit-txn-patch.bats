@@ -346,7 +346,7 @@ resolved() {
 		got=0
 		fault "$n:kill" commit-recover --resolve="$T:$1" root >"$OUT" 2>"$ERR" || got=$?
 		[ "$got" -ne 137 ] || commit-recover --resolve="$T:$1" root >"$OUT" 2>"$ERR" || [ $? -eq 10 ]
-		gives 0 commit-recover root
+		gives 0 commit-recover --repaired-ok root
 		if [ "$1" = commit ]; then
 			patched 600 "$(printf '%01500d' 7)"
 			grep -qF THEIRS root/big.theirs-at-600-"$T"*

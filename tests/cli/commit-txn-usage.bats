@@ -23,11 +23,11 @@ teardown() { sweep; }
 
 @test "every command of the table is in the help, and no other" {
 	gives 0 commit-txn --help
-	for command in init begin put rm mkdir rmdir mv link symlink chmod chown setxattr status \
+	for command in init begin put patch rm mkdir rmdir mv link symlink chmod chown setxattr status \
 		diff commit abort run apply script list log undo read; do
 		grep -qw "$command" "$OUT"
 	done
-	for command in patch frobnicate; do
+	for command in splice frobnicate; do
 		gives 2 commit-txn "$command"
 		says "$command: no such command"
 	done

@@ -69,7 +69,7 @@ static void some_of_last(struct run *run, const struct recording *recording, int
 
 static void look_after(struct run *run, struct recording *troubled, const struct trouble *trouble)
 {
-	struct question q = {.recording = &run->clean, .torn = 0};
+	struct question q = {.recording = &run->clean, .torn = 0, .troubled = 1};
 	struct judgement judgement;
 	struct canvas canvas;
 	struct choice choice;

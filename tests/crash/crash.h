@@ -395,6 +395,8 @@ struct question {
 	int torn;
 	/* the step after done has failed with status 1, which may leave a backup */
 	int failed;
+	/* the device has lost or refused a write, or died */
+	int troubled;
 	/* recovery by the installed program, and its check of the invariants at the end */
 	int thorough;
 	/* recovery is killed at this call, and run again; 0: not killed */

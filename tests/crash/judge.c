@@ -97,6 +97,17 @@ static int is_mid_step(const struct question *q)
 	return q->recording->fs->no_journal && q->begun != q->done;
 }
 
+/*
+ * A write that the device has lost may have been one of a directory that no step
+ * is at. Without a journal names come back by that, or go, and e2fsck mends what
+ * does not fit: things may be left over and a person may be needed, but no
+ * content that was acknowledged may be missing.
+ */
+static int may_be_in_pieces(const struct question *q)
+{
+	return is_mid_step(q) || (q->troubled && q->recording->fs->no_journal);
+}
+
 /* Another name of the same file may be one that the step was at. */
 static int stays(const struct node *was, const struct node *is)
 {
@@ -139,6 +150,8 @@ static int keeps_promise(const struct question *q, const struct tree *now, char 
 		return 1;
 	if (is_mid_step(q) && promise != PROMISE_NOTHING && promise != PROMISE_OLD_OR_NEW)
 		return others_stay(q, now, why, size);
+	if (may_be_in_pieces(q) && q->begun == q->done && others_stay(q, now, why, size))
+		return 1;
 	if (promise == PROMISE_FINISHED)
 		return !tree_differ(now, &q->recording->states[q->begun], why, size);
 	return promise == PROMISE_ALL ? is_whole(q, now, why, size) : each_path(q, now, why, size);
@@ -211,7 +224,7 @@ static int recover_again(const struct case_now *c, unsigned long kill_at, int co
 
 static int may_need_person(const struct case_now *c, int status)
 {
-	return status == PERSON && is_mid_step(c->q);
+	return status == PERSON && may_be_in_pieces(c->q);
 }
 
 static void look(struct case_now *c, struct tree *tree)
@@ -223,7 +236,7 @@ static void look(struct case_now *c, struct tree *tree)
 		c->fs_error = is_fs_error(tree->broken);
 		bad(c, "%s cannot be read: %s", tree->broken_name, strerror(tree->broken));
 	}
-	if (tree->residue && !is_mid_step(c->q))
+	if (tree->residue && !may_be_in_pieces(c->q))
 		bad(c, "left behind: %s", tree->residue_name);
 	if (!oracle(c->q, tree, why, sizeof why))
 		bad(c, "%s", why);
