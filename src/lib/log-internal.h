@@ -89,7 +89,8 @@ struct lc_super {
 
 enum lc_log_way { LC_LOG_CACHED, LC_LOG_DIRECT };
 
-/* Bytes for one direct write, and where in the segment's file they go: a multiple of LC_LOG_BLOCK. */
+/* Bytes for one direct write, and where in the segment's file they go: a multiple of LC_LOG_BLOCK.
+ */
 struct lc_log_waiting {
 	unsigned char *bytes;
 	uint64_t offset;

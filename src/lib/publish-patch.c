@@ -33,7 +33,7 @@ struct pass {
 
 int lc_publish_patch_prove(int contents, const struct lc_patch *patch)
 {
-	struct lc_digest digest;
+	struct lc_digest digest = {{0}};
 	int rc = lc_copy_digest(contents, 0, (off_t)patch->total, &digest, -1);
 
 	if (rc)
@@ -46,8 +46,8 @@ static int read_side(int fd, uint64_t start, uint64_t length, uint64_t at, unsig
                      size_t count)
 {
 	uint64_t there = at < length ? length - at : 0;
-	ssize_t got = lc_copy_read(fd, bytes, there < count ? (size_t)there : count,
-	                           (off_t)(start + at));
+	ssize_t got =
+	        lc_copy_read(fd, bytes, there < count ? (size_t)there : count, (off_t)(start + at));
 
 	if (got < 0)
 		return (int)got;

@@ -67,7 +67,7 @@ static int fill(const struct commit_txn *txn, const struct lc_change_list *metas
 static int make_copy(struct commit_txn *txn, const struct lc_change_list *metas,
                      struct lc_node *node, int dir, const char *name, struct commit_error *err)
 {
-	int copy, rc = lc_sys_unlink(dir, name);
+	int copy = -1, rc = lc_sys_unlink(dir, name);
 
 	rc = rc == -ENOENT ? 0 : rc;
 	if (!rc)

@@ -295,9 +295,9 @@ static void recovery_needs_little_room(void **state)
 	dirfd = open_file(".", O_RDONLY | O_DIRECTORY);
 	assert_int_equal(lc_log_open(dirfd, &options, &log, NULL), 0);
 	assert_true(log->current.number > 1);
-	assert_in_range(log->current.size, LC_LOG_BLOCK, 256 * 1024);
+	assert_in_range(log->current.size, LC_LOG_BLOCK, (uint64_t)256 * 1024);
 	/* and goes on with the size that was asked for */
-	assert_int_equal(lc_log_reserve(log, 300 * 1024), 0);
+	assert_int_equal(lc_log_reserve(log, (uint64_t)300 * 1024), 0);
 	assert_int_equal(log->current.size, options.segment_size);
 	lc_log_close(log);
 	close(dirfd);
