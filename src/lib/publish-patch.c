@@ -196,7 +196,7 @@ static int open_contents(struct lc_ends *ends, const struct lc_change *c)
 
 int lc_judge_patch(struct lc_ends *ends, const struct lc_change *c, const char *real)
 {
-	struct lc_patch patch;
+	struct lc_patch patch = {0};
 	struct lc_identity now;
 	int file = -1, contents = -1;
 	unsigned is;
